@@ -1,0 +1,54 @@
+"""weitiao (微调): tune a pretrained model on your own labelled examples, and run it on the machines you have.
+
+Every verb of the command line is a function of the same name and arguments here.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_WHERE = {
+    "Bundle": "weitiao.bundle",
+    "Engine": "weitiao.runtime",
+    "Prediction": "weitiao.types",
+    "Recipe": "weitiao.tuning.recipe",
+    "WeitiaoError": "weitiao.errors",
+    "bases": "weitiao.tuning.bases",
+    "check": "weitiao.data.check",
+    "compress": "weitiao.compression.compress",
+    "demo": "weitiao.journey",
+    "evaluate": "weitiao.evaluation.evaluate",
+    "open_engine": "weitiao.runtime",
+    "predict": "weitiao.runtime.predict",
+    "tune": "weitiao.tuning.tune",
+}
+__all__ = sorted([*_WHERE, "bundle"])
+
+if TYPE_CHECKING:
+    from weitiao import bundle
+    from weitiao.bundle import Bundle
+    from weitiao.compression.compress import compress
+    from weitiao.data.check import check
+    from weitiao.errors import WeitiaoError
+    from weitiao.evaluation.evaluate import evaluate
+    from weitiao.journey import demo
+    from weitiao.runtime import Engine, open_engine
+    from weitiao.runtime.predict import predict
+    from weitiao.tuning.bases import bases
+    from weitiao.tuning.recipe import Recipe
+    from weitiao.tuning.tune import tune
+    from weitiao.types import Prediction
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that ``import weitiao`` stays quick."""
+    if name == "bundle":
+        return import_module("weitiao.bundle")
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'weitiao' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

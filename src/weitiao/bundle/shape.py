@@ -1,0 +1,116 @@
+"""What bundle.json holds, and an opened bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from weitiao.bundle.manifest import read_manifest, verify
+from weitiao.errors import BundleError
+from weitiao.languages import say
+
+INFO_FILE = "bundle.json"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _version() -> str:
+    try:
+        return version("weitiao")
+    except PackageNotFoundError:  # run from a checkout that isn't installed
+        return "0"
+
+
+class BundleInfo(BaseModel):
+    """What a bundle is: enough to run it without asking anyone.
+
+    ``max_length`` counts tokens, special ones included; ``prefix`` goes before every text; ``temperature`` divides the
+    logits; ``base`` holds at least name and licence; ``data`` says which table it was tuned on (source,
+    fingerprint, rows, columns, split); ``metrics`` are fractions; ``parent`` is the digest of the bundle that this one
+    was compressed from.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: str = "classify"
+    labels: list[str] = Field(min_length=1)
+    text_column: str
+    label_column: str | None = None
+    base: dict[str, Any]
+    engine: Literal["torch", "openvino", "onnx"] = "torch"
+    precision: Literal["fp32", "bf16", "int8"] = "fp32"
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    max_length: int = Field(ge=3)
+    prefix: str = ""
+    pad_token_id: int = Field(default=0, ge=0)
+    pooling: str = "mean"
+    data: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    parent: str | None = None
+    created: str = Field(default_factory=_now)
+    weitiao: str = Field(default_factory=_version)
+
+    @field_validator("labels")
+    @classmethod
+    def _distinct(cls, labels: list[str]) -> list[str]:
+        if len(set(labels)) != len(labels):
+            raise ValueError("labels must be distinct")
+        return labels
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An opened bundle: its folder, what it is, and its digest (sha256 of manifest.json, hexadecimal)."""
+
+    path: Path
+    info: BundleInfo
+    digest: str
+
+    @classmethod
+    def open(cls, path: str | PathLike[str], digest: str | None = None) -> Bundle:
+        """Check every file of the bundle at ``path``, and that its digest is ``digest`` where one is given.
+
+        Raises `BundleError`, naming the file, when anything is changed, missing, extra or unsafe.
+        """
+        found = verify(path, digest)
+        return cls(Path(path), read_info(Path(path) / INFO_FILE), found)
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer.json."""
+        return self.path / "tokenizer" / "tokenizer.json"
+
+
+def read_info(file: Path) -> BundleInfo:
+    """bundle.json as a `BundleInfo`; `BundleError` with every fault when it doesn't fit."""
+    try:
+        return BundleInfo.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'JSON'}: {fault['msg']}" for fault in error.errors())
+        raise BundleError(
+            say("{file} doesn't describe a bundle that this weitiao can run: {faults}", file=file, faults=faults)
+        ) from None
+    except OSError as error:
+        raise BundleError(say("{file} can't be read: {why}", file=file, why=error.strerror or error)) from None
+
+
+def show(path: str | PathLike[str], digest: str | None = None) -> dict[str, Any]:
+    """Check the bundle at ``path`` and describe it: bundle, digest, info, files (path, bytes, sha256), bytes in all."""
+    bundle = Bundle.open(path, digest)
+    entries = read_manifest(bundle.path).files
+    files = [{"path": name, "bytes": entry.bytes, "sha256": entry.sha256} for name, entry in sorted(entries.items())]
+    return {
+        "bundle": str(path),
+        "digest": bundle.digest,
+        "info": bundle.info.model_dump(mode="json"),
+        "files": files,
+        "bytes": sum(entry.bytes for entry in entries.values()),
+    }

@@ -1,0 +1,77 @@
+"""Making a bundle: in a folder beside its place, and there only when it is whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+
+from weitiao.bundle.manifest import write_manifest
+from weitiao.bundle.shape import INFO_FILE, BundleInfo
+from weitiao.errors import OutputError
+from weitiao.languages import say
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def create(out: str | PathLike[str], info: BundleInfo) -> Iterator[Path]:
+    """Yield a folder to fill; on leaving, write bundle.json and manifest.json and move it to ``out`` in one step.
+
+    ``info`` is written on leaving, so it may still be filled in within the block. After an error or an interrupt
+    nothing stays behind. Raises `OutputError` if ``out`` exists and isn't an empty folder, or can't be written, and
+    `BundleError` if a file in the folder is one that a bundle may not hold.
+    """
+    place = check_free(out)
+    partial = place.parent / f".{place.name}.partial-{secrets.token_hex(4)}"
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise _cannot_write(place, error) from None
+    try:
+        yield partial
+        _finish(partial, place, info)
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            raise _cannot_write(place, error) from None
+        raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_free(out: str | PathLike[str]) -> Path:
+    """``out`` made absolute, if a bundle may be made there; else `OutputError`. Ask before long work."""
+    place = Path(out).expanduser().resolve()
+    try:
+        if place.is_dir() and not any(place.iterdir()):
+            return place
+        taken = place.exists()
+    except OSError as error:
+        raise _cannot_write(place, error) from None
+    if taken:
+        raise OutputError(
+            say(
+                "{path} is already there, and nothing is overwritten. Name another folder, or remove it first.",
+                path=place,
+            )
+        )
+    return place
+
+
+def _finish(partial: Path, place: Path, info: BundleInfo) -> None:
+    (partial / INFO_FILE).write_text(info.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_manifest(partial)
+    check_free(place)  # someone may have been there meanwhile
+    try:
+        os.replace(partial, place)
+    except OSError as error:
+        raise _cannot_write(place, error) from None
+
+
+def _cannot_write(place: Path, error: OSError) -> OutputError:
+    return OutputError(say("{path} can't be written: {why}", path=place, why=error.strerror or error))

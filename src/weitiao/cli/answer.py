@@ -1,0 +1,53 @@
+"""What every verb does alike: call, show, and turn what goes wrong into a message and an exit code."""
+
+from __future__ import annotations
+
+import json as jsons
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from weitiao.errors import WeitiaoError
+from weitiao.languages import say
+
+Json = Annotated[bool, typer.Option("--json", help=say("Print one JSON object on standard output."))]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help=say("Seed of everything random."))]
+Text = Annotated[str | None, typer.Option("--text", metavar="COLUMN", help=say("The column that holds the text."))]
+Label = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help=say("The column that holds the label."))]
+Encoding = Annotated[str | None, typer.Option("--encoding", help=say("The file's character encoding; found by itself without."))]
+Digest = Annotated[str | None, typer.Option("--digest", help=say("Refuse the bundle unless its digest is this one."))]
+
+
+def answer(json: bool, work: Callable[[], dict[str, Any]], show: Callable[[dict[str, Any]], None]) -> None:
+    """Run ``work`` and show its answer; exit code 1 when a stated bar was missed, 2 when the input or call was wrong."""
+    try:
+        found = work()
+    except WeitiaoError as error:
+        _fail(json, str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail(json, say("Interrupted; nothing half done was left behind."), 130)
+    else:
+        if json:
+            print(jsons.dumps(found, ensure_ascii=False))
+        else:
+            show(found)
+
+
+def _fail(json: bool, message: str, code: int) -> None:
+    print(f"weitiao: {message}", file=sys.stderr)
+    if json:
+        print(jsons.dumps({"error": message, "exit_code": code}, ensure_ascii=False))
+    raise typer.Exit(code)
+
+
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
+
+
+def with_interval(name: str, found: dict[str, Any]) -> str:
+    """A metric as 93.8% [92.9%, 94.6%]."""
+    interval = found.get("intervals", {}).get(name)
+    value = percent(found["metrics"][name])
+    return f"{value} [{percent(interval['low'])}, {percent(interval['high'])}]" if interval else value

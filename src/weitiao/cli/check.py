@@ -1,0 +1,39 @@
+"""``weitiao check``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from weitiao.cli.answer import Encoding, Json, Label, Seed, Text, answer
+from weitiao.languages import say
+
+
+def command(
+    data: Annotated[str, typer.Argument(metavar="DATA")],
+    text: Text = None,
+    label: Label = None,
+    out: Annotated[str | None, typer.Option(help=say("Folder for cleaned.csv and set_aside.csv."))] = None,
+    encoding: Encoding = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    from weitiao.data.check import check
+
+    answer(json, lambda: check(data, text=text, label=label, out=out, encoding=encoding, seed=seed), _show)
+
+
+def _show(found: dict[str, Any]) -> None:
+    print(
+        say(
+            "{source}: {usable} of {rows} rows can be used, {duplicates} duplicates, {labels} labels.",
+            source=found["source"],
+            usable=found["usable"],
+            rows=found["rows"],
+            duplicates=found["duplicates"],
+            labels=len(found["classes"]),
+        )
+    )
+    for line in found["verdict"]:
+        print("  " + line["message"])

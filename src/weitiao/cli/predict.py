@@ -1,0 +1,40 @@
+"""``weitiao predict``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from weitiao.cli.answer import Digest, Encoding, Json, Seed, Text, answer
+from weitiao.languages import say
+
+
+def command(
+    bundle: Annotated[str, typer.Argument(metavar="BUNDLE")],
+    data: Annotated[str, typer.Argument(metavar="DATA")],
+    out: Annotated[str, typer.Option(metavar="FILE", help=say("File to write: .csv, .tsv, .jsonl, .parquet or .xlsx."))],
+    text: Text = None,
+    encoding: Encoding = None,
+    digest: Digest = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    def work() -> dict[str, Any]:
+        from weitiao.runtime.predict import predict
+
+        return predict(bundle, data, out, text=text, encoding=encoding, digest=digest)
+
+    answer(json, work, _show)
+
+
+def _show(found: dict[str, Any]) -> None:
+    print(
+        say(
+            "{out}: {rows} rows, {rate} texts/s; {aside} rows without an answer.",
+            out=found["out"],
+            rows=found["rows"],
+            rate=round(found["texts_per_second"], 1),
+            aside=found["set_aside"],
+        )
+    )

@@ -1,0 +1,85 @@
+"""``weitiao tune``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from weitiao.cli.answer import Encoding, Json, Label, Text, answer, with_interval
+from weitiao.errors import RecipeError
+from weitiao.languages import say
+from weitiao.progress import clock
+
+
+def command(
+    data: Annotated[str, typer.Argument(metavar="DATA")],
+    out: Annotated[str, typer.Option(metavar="BUNDLE", help=say("Folder to make for the bundle."))],
+    task: Annotated[str | None, typer.Option()] = None,
+    text: Text = None,
+    label: Label = None,
+    base: Annotated[str | None, typer.Option(help=say("e5-small, minilm, a folder, or hub:org/name."))] = None,
+    method: Annotated[str | None, typer.Option(help=say("full, head or lora."))] = None,
+    dev: Annotated[str | None, typer.Option(metavar="DATA", help=say("Table to choose by; else rows are held out."))] = None,
+    test: Annotated[str | None, typer.Option(metavar="DATA", help=say("Table to measure on; else rows are held out."))] = None,
+    epochs: Annotated[int | None, typer.Option(help=say("Passes over the training rows."))] = None,
+    learning_rate: Annotated[float | None, typer.Option(help=say("Highest learning rate."))] = None,
+    batch_size: Annotated[int | None, typer.Option(help=say("Texts a step."))] = None,
+    max_length: Annotated[int | None, typer.Option(help=say("Tokens a text; the rest is cut."))] = None,
+    recipe: Annotated[str | None, typer.Option(metavar="FILE", help=say("TOML file of recipe settings."))] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=say("Any other recipe setting."))] = None,
+    encoding: Encoding = None,
+    seed: Annotated[int | None, typer.Option("--seed", help=say("Seed of everything random."))] = None,
+    json: Json = False,
+) -> None:
+    named = {
+        "task": task,
+        "base": base,
+        "method": method,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "max_length": max_length,
+        "seed": seed,
+    }
+
+    def work() -> dict[str, Any]:
+        from weitiao.tuning.tune import tune
+
+        settings = {**_settings(setting or []), **{name: value for name, value in named.items() if value is not None}}
+        return tune(data, out, text=text, label=label, dev=dev, test=test, encoding=encoding, recipe=recipe, **settings)
+
+    answer(json, work, _show)
+
+
+def _settings(pairs: list[str]) -> dict[str, str]:
+    wrong = [pair for pair in pairs if "=" not in pair]
+    if wrong:
+        raise RecipeError(say("--set expects NAME=VALUE, not {given}.", given=", ".join(wrong)))
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _show(found: dict[str, Any]) -> None:
+    if found["metrics"]:
+        print(
+            say(
+                "Measured on {n} held-out rows: accuracy {accuracy}, macro-F1 {f1}.",
+                n=found["n_test"],
+                accuracy=with_interval("accuracy", found),
+                f1=with_interval("macro_f1", found),
+            )
+        )
+    told = found["predicted"]
+    print(
+        say(
+            "Took {time} (foretold {foretold_time}) and {memory} MB (foretold {foretold_memory}); {rate} texts/s.",
+            time=clock(found["seconds"]),
+            foretold_time=clock(told["seconds"]),
+            memory=round(found["peak_memory_mb"]),
+            foretold_memory=round(told["peak_memory_mb"]),
+            rate=round(found["texts_per_second"], 1),
+        )
+    )
+    print(say("Bundle: {path}\n  digest {digest}", path=found["bundle"], digest=found["digest"]))
+    print(say("Report: {path}", path=found["report"] + "/report.html"))
+    print(say("Next:   weitiao compress {path} --out {path}-int8", path=found["bundle"]))

@@ -1,0 +1,194 @@
+"""The verb ``compress``: a tuned bundle made smaller and faster, measured, and refused where it lost too much."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weitiao import machine
+from weitiao.bundle import Bundle, BundleInfo, check_free, create, model_card
+from weitiao.compression.export import export
+from weitiao.compression.measure import figures, side_by_side
+from weitiao.compression.texts import Texts, choose_texts
+from weitiao.errors import BarMissedError, BundleError, RecipeError
+from weitiao.languages import say
+from weitiao.progress import progress
+from weitiao.runtime import Engine, open_engine
+
+if TYPE_CHECKING:
+    from weitiao.compression.to_openvino import Feed
+
+Location = str | PathLike[str]
+
+# what --to names -> module with FILES, PRECISIONS (the default first) and convert(onnx, folder, precision, calibration)
+TARGETS = {"openvino": "weitiao.compression.to_openvino", "onnx": "weitiao.compression.to_onnx"}
+MAX_DROP = 1.0  # points of accuracy
+COPIED = ("tokenizer", "recipe.toml")
+
+
+def compress(
+    bundle: Location,
+    out: Location,
+    *,
+    to: str = "openvino",
+    precision: str | None = None,
+    data: Location | None = None,
+    max_drop: float = MAX_DROP,
+    force: bool = False,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Make a smaller, faster bundle at ``out`` and measure it against the one it comes from.
+
+    ``to`` is "openvino" (``precision`` int8, bf16 or fp32; default int8) or "onnx" (int8 or fp32; default int8). Ranges
+    are calibrated on 300 texts of the training part, and the change is measured on the test part, of the table that the
+    bundle was tuned on; with ``data``, on a fifth and the rest of that table. ``max_drop`` is in points of accuracy.
+
+    Returns bundle, digest, parent, to, precision, n, part, source, change (accuracy and macro_f1, as fractions: value,
+    low, high of a paired bootstrap), metrics, before and after (bytes, latency_ms, texts_per_second), max_drop, forced.
+    Raises `BarMissedError` past ``max_drop`` unless ``force``, leaving nothing at ``out``; `RecipeError` for an unknown
+    ``to`` or ``precision``; `BundleError` where the bundle isn't a torch one or can't be exported; `DataError`.
+    """
+    target, precision = _target(to, precision)
+    if not max_drop >= 0:
+        raise RecipeError(say("--max-drop {max_drop}: expected points of accuracy, 0 or more.", max_drop=max_drop))
+    check_free(out)
+    source = Bundle.open(bundle)
+    if source.info.engine != "torch":
+        raise BundleError(
+            say(
+                "{path} is compressed already ({engine}, {precision}). Compress the bundle that it was made from, "
+                "with the digest {parent}.",
+                path=bundle,
+                engine=source.info.engine,
+                precision=source.info.precision,
+                parent=source.info.parent,
+            )
+        )
+    texts = choose_texts(source.info, data, seed)
+    info = source.info.model_copy(
+        deep=True, update={"engine": to, "precision": precision, "parent": source.digest, "metrics": {}}
+    )
+    info.created = type(info).model_fields["created"].get_default(call_default_factory=True)
+    shown = say("Compressing to {to} {precision}", to=to, precision=precision)
+    with create(out, info) as folder, progress(shown, 4, say("steps")) as step:
+        before = open_engine(source)
+        _copy(source, folder)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
+            onnx = Path(temporary) / "model.onnx"
+            export(source, onnx)
+            step()
+            target.convert(onnx, folder, precision, feeds(before, texts.calibration))
+            step()
+        after = open_engine(Bundle(folder, info, ""))
+        report = _compare(before, after, texts, seed)
+        step()
+        report |= {"to": to, "precision": precision, "max_drop": max_drop, "forced": force, "parent": source.digest}
+        drop = -100 * report["change"]["accuracy"]["value"]
+        if drop > max_drop + 1e-9 and not force:
+            raise _missed(drop, max_drop, texts, report)
+        info.metrics = report.pop("metrics")
+        _write(source, folder, info, report)
+        step()
+    return {"bundle": str(out), "digest": Bundle.open(out).digest, **report, "metrics": info.metrics}
+
+
+def _target(to: str, precision: str | None) -> tuple[Any, str]:
+    if to not in TARGETS:
+        raise RecipeError(say("--to {to}: expected one of {known}.", to=to, known=", ".join(TARGETS)))
+    target: Any = import_module(TARGETS[to])
+    precision = precision or target.PRECISIONS[0]
+    if precision not in target.PRECISIONS:
+        raise RecipeError(
+            say(
+                "--precision {precision} isn't possible with --to {to}: expected one of {known}.",
+                precision=precision,
+                to=to,
+                known=", ".join(target.PRECISIONS),
+            )
+        )
+    return target, precision
+
+
+def feeds(engine: Engine, texts: Sequence[str]) -> list[Feed]:
+    """Each of ``texts`` alone, as the network takes it: padding would widen the ranges."""
+    import numpy as np
+
+    encodings = engine.encode(texts)
+    return [
+        {
+            "input_ids": np.asarray([encoding.ids], dtype=np.int64),
+            "attention_mask": np.ones((1, len(encoding.ids)), dtype=np.int64),
+        }
+        for encoding in encodings
+    ]
+
+
+def _copy(source: Bundle, folder: Path) -> None:
+    for name in COPIED:
+        origin = source.path / name
+        if origin.is_dir():
+            shutil.copytree(origin, folder / name)
+        elif origin.exists():
+            shutil.copyfile(origin, folder / name)
+
+
+def _compare(before: Engine, after: Engine, texts: Texts, seed: int) -> dict[str, Any]:
+    import numpy as np
+
+    from weitiao.evaluation.intervals import paired_bootstrap
+    from weitiao.evaluation.metrics import point_metrics
+    from weitiao.tasks.classify import probabilities
+
+    labels = before.labels
+    place = {label: number for number, label in enumerate(labels)}
+    gold = np.asarray([place[example.label or ""] for example in texts.measured], dtype=np.int64)
+    old, new = side_by_side([before, after], [example.text for example in texts.measured])
+    change = paired_bootstrap(gold, new.logits.argmax(1), old.logits.argmax(1), seed=seed)
+    metrics = point_metrics(labels, gold, probabilities(new.logits, after.bundle.info.temperature))
+    return {
+        "n": len(gold),
+        "part": texts.part,
+        "source": texts.source,
+        "change": {name: asdict(interval) for name, interval in change.items()},
+        "agreement": float((new.logits.argmax(1) == old.logits.argmax(1)).mean()),
+        "metrics": {name: metrics[name] for name in ("accuracy", "macro_f1", "mcc", "auroc", "ece")},
+        "before": figures(old, before.bundle.path),
+        "after": figures(new, after.bundle.path),
+        "machine": machine.describe(),
+        "seed": seed,
+    }
+
+
+def _missed(drop: float, max_drop: float, texts: Texts, report: dict[str, Any]) -> BarMissedError:
+    interval = report["change"]["accuracy"]
+    return BarMissedError(
+        say(
+            "Compression to {to} {precision} costs {drop:.2f} points of accuracy on {n} rows of {source} "
+            "(95% interval {low:.2f} to {high:.2f}); {max_drop} are allowed, so nothing was kept. Allow more with "
+            "--max-drop, keep it anyway with --force, or lose less with another --precision.",
+            to=report["to"],
+            precision=report["precision"],
+            drop=drop,
+            n=report["n"],
+            source=texts.source,
+            low=-100 * interval["high"],
+            high=-100 * interval["low"],
+            max_drop=max_drop,
+        )
+    )
+
+
+def _write(source: Bundle, folder: Path, info: BundleInfo, report: dict[str, Any]) -> None:
+    """report.json: the tuning's report with this one under "compression"; and the card."""
+    origin = source.path / "report.json"
+    whole = json.loads(origin.read_text(encoding="utf-8")) if origin.exists() else {}
+    whole["compression"] = report
+    (folder / "report.json").write_text(json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(model_card(info, whole), encoding="utf-8")

@@ -1,0 +1,82 @@
+"""Which texts calibrate the quantiser, and which labelled texts judge its work."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+
+from weitiao.bundle import BundleInfo
+from weitiao.data.load import load
+from weitiao.data.read import read_rows
+from weitiao.data.recover import recover
+from weitiao.data.split import split
+from weitiao.errors import DataError
+from weitiao.languages import say
+from weitiao.types import Example
+
+CALIBRATION_TEXTS = 300
+MEASURED_TEXTS = 4000  # more would cost minutes and narrow the interval little
+DATA_CALIBRATION_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts to calibrate with, labelled examples to measure on, and which part of what table those are."""
+
+    calibration: list[str]
+    measured: list[Example]
+    source: str
+    part: str
+
+
+def choose_texts(info: BundleInfo, data: str | PathLike[str] | None, seed: int) -> Texts:
+    """From the table the bundle was tuned on, its training and test parts (dev where there is no test part); from
+    ``data``, a fifth and the rest. Raises `DataError` where that table is gone, changed, or holds unknown labels.
+    """
+    if data is None:
+        train, dev, test = recover(info.data)
+        part, measured = ("test", test) if test else ("dev", dev)
+        source = str(info.data.get("source", ""))
+    else:
+        measured, train = _halves(info, data, seed)
+        part, source = "data", str(data)
+    if not measured or not train:
+        raise DataError(
+            say(
+                "{source} leaves no labelled rows to measure the compressed bundle on. Name a table of labelled rows "
+                "with --data.",
+                source=source,
+            )
+        )
+    generator = random.Random(seed)
+    return Texts(
+        [example.text for example in _sample(train, CALIBRATION_TEXTS, generator)],
+        _sample(measured, MEASURED_TEXTS, generator),
+        source,
+        part,
+    )
+
+
+def _sample(examples: Sequence[Example], most: int, generator: random.Random) -> list[Example]:
+    return list(examples) if len(examples) <= most else generator.sample(list(examples), most)
+
+
+def _halves(info: BundleInfo, data: str | PathLike[str], seed: int) -> tuple[list[Example], list[Example]]:
+    columns = read_rows(data).columns
+    text = info.text_column if info.text_column in columns else None
+    label = info.label_column if info.label_column in columns else None
+    examples = load(data, text=text, label=label).examples
+    unknown = next((example for example in examples if example.label not in set(info.labels)), None)
+    if unknown is not None:
+        raise DataError(
+            say(
+                "{source}, row {row}: the bundle doesn't know the label {label!r}. It knows: {known}.",
+                source=data,
+                row=unknown.row,
+                label=unknown.label,
+                known=", ".join(info.labels[:20]) + (" …" if len(info.labels) > 20 else ""),
+            )
+        )
+    return split(examples, DATA_CALIBRATION_SHARE, seed)

@@ -1,0 +1,164 @@
+"""A whole table as a `Dataset`: its usable examples, and what was set aside and why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from weitiao.data.columns import Columns, choose_columns
+from weitiao.data.read import read_rows
+from weitiao.data.table import Row, Table, printable, require_mostly_usable
+from weitiao.data.values import label_of, text_of
+from weitiao.errors import DataError
+from weitiao.languages import say
+from weitiao.types import Dataset, Example, SetAside
+
+MIN_EXAMPLES = 8
+MIN_PER_CLASS = 2
+
+
+def load(
+    source: str | os.PathLike[str],
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    labelled: bool = True,
+    encoding: str | None = None,
+) -> Dataset:
+    """Read all of ``source`` (what `read_rows` takes) into memory. Duplicates stay; see `deduplicate`.
+
+    ``text`` and ``label`` name the columns where they aren't to be found by `choose_columns`; with ``labelled`` False
+    no label is read. A row that can't be used is set aside; no row is lost.
+
+    Raises `DataError` where the table can't be read, its columns can't be told, or over half of its rows are unusable.
+    """
+    table = read_rows(source, encoding=encoding)
+    columns = choose_columns(table, text=text, label=label, labelled=labelled)
+    digest = hashlib.sha256()
+    rows = iter(table) if table.is_file else _hashed(table, digest)
+    examples: list[Example] = []
+    set_aside: list[SetAside] = []
+    for row in rows:
+        used = usable(row, columns)
+        if isinstance(used, Example):
+            examples.append(used)
+        else:
+            set_aside.append(used)
+    require_mostly_usable(table.path, len(examples), set_aside)
+    return Dataset(
+        source=table.path,
+        examples=examples,
+        set_aside=set_aside,
+        text_column=columns.text,
+        label_column=columns.label,
+        format=table.format,
+        encoding=table.encoding,
+        fingerprint=_file_digest(table.path) if table.is_file else digest.hexdigest(),
+        notes=[*table.notes, *columns.notes],
+    )
+
+
+def usable(row: Row | SetAside, columns: Columns) -> Example | SetAside:
+    """``row`` as an example with the row's number as its id, or set aside with the reason."""
+    if isinstance(row, SetAside):
+        return row
+    text, problem = text_of(row.values.get(columns.text))
+    label = None
+    if not problem and columns.label is not None:
+        label, problem = label_of(row.values.get(columns.label))
+    if problem:
+        return SetAside(row.number, problem, _raw(row.values))
+    return Example({"text": text}, label, row=row.number, id=str(row.number))
+
+
+def deduplicate(dataset: Dataset) -> Dataset:
+    """``dataset`` with each text once, compared after NFKC and with white space folded.
+
+    Of equal rows the first stays and the others are counted in ``duplicates``. Where one text has several labels all
+    its rows are set aside: a classifier can't learn both, and there is no telling which is right.
+    """
+    labels: dict[str, dict[str | None, None]] = {}
+    keys = [_key(example.text) for example in dataset.examples]
+    for key, example in zip(keys, dataset.examples, strict=True):
+        labels.setdefault(key, {})[example.label] = None
+    kept: list[Example] = []
+    set_aside = list(dataset.set_aside)
+    seen: set[str] = set()
+    for key, example in zip(keys, dataset.examples, strict=True):
+        if len(labels[key]) > 1:
+            reason = say("the same text has several labels: {labels}", labels=", ".join(map(str, labels[key])))
+            set_aside.append(SetAside(example.row, reason, _raw({**example.inputs, "label": example.label})))
+        elif key not in seen:
+            seen.add(key)
+            kept.append(example)
+    duplicates = len(dataset.examples) - len(kept) - (len(set_aside) - len(dataset.set_aside))
+    set_aside.sort(key=lambda row: row.row)
+    return replace(dataset, examples=kept, set_aside=set_aside, duplicates=dataset.duplicates + duplicates)
+
+
+def require_trainable(dataset: Dataset) -> None:
+    """Raise `DataError` unless there are two classes or more, each with two examples, and eight examples in all."""
+    counts = Counter(example.label for example in dataset.examples)
+    if len(counts) < 2:
+        raise DataError(
+            say(
+                "{path}: the label column “{column}” holds only one class ({label}). "
+                "A classifier needs two or more. Add examples of others, or name another column with --label.",
+                path=dataset.source,
+                column=dataset.label_column,
+                label=next(iter(counts), "–"),
+            )
+        )
+    rare = [str(label) for label, count in counts.items() if count < MIN_PER_CLASS]
+    if rare:
+        raise DataError(
+            say(
+                "{path}: {count} of {classes} classes have a single example: {names}. At least 2 are needed to learn "
+                "and to check. Add examples, merge these classes into others, or remove their rows. "
+                "(If these are no classes at all, name the right column with --label.)",
+                path=dataset.source,
+                count=len(rare),
+                classes=len(counts),
+                names=", ".join(rare[:10]) + (" …" if len(rare) > 10 else ""),
+            )
+        )
+    if len(dataset.examples) < MIN_EXAMPLES:
+        raise DataError(
+            say(
+                "{path} has {count} usable examples; at least {least} are needed, and a few dozen per class to learn "
+                "anything.",
+                path=dataset.source,
+                count=len(dataset.examples),
+                least=MIN_EXAMPLES,
+            )
+        )
+
+
+def reason_counts(rows: Iterable[SetAside]) -> dict[str, int]:
+    """How many rows were set aside for each reason, the most frequent first."""
+    return dict(Counter(row.reason for row in rows).most_common())
+
+
+def _key(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def _raw(values: object) -> str:
+    return printable(json.dumps(values, ensure_ascii=False, default=str))
+
+
+def _hashed(table: Table, digest: hashlib._Hash) -> Iterator[Row | SetAside]:
+    for row in table:
+        if isinstance(row, Row):
+            digest.update(_raw(row.values).encode() + b"\n")
+        yield row
+
+
+def _file_digest(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,113 @@
+"""Excel workbooks (.xlsx): the first sheet that holds anything."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from weitiao.data.sniff import require_kind
+from weitiao.data.table import Row, Table, column_names
+from weitiao.errors import DataError, require
+from weitiao.languages import say
+from weitiao.types import SetAside
+
+MAX_UNPACKED = 4 << 30  # bytes; a workbook that unpacks to more is no table but an attack or an accident
+_ERRORS = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"))
+
+
+def open_table(path: Path, shown: str, encoding: str | None) -> Table:
+    """The table on the first sheet with content; rows are numbered as Excel shows them."""
+    if path.stat().st_size == 0:
+        raise DataError(say("{path} is empty (0 bytes). Expected a table with column names and rows.", path=shown))
+    require_kind(path, shown, "xlsx")
+    require("openpyxl", "tune")
+    _refuse_bomb(path, shown)
+    sheets = _sheets(path, shown)
+    for sheet in sheets:
+        first = next(_cells(sheet, shown), None)
+        if first is not None:
+            break
+    else:
+        raise DataError(say("{path}: every sheet is empty. Expected a table with column names and rows.", path=shown))
+    line, header = first
+    columns = column_names(header, shown, line)
+
+    def rows() -> Iterator[Row | SetAside]:
+        cells = _cells(sheet, shown)
+        next(cells)
+        return _rows(cells, columns)
+
+    if next(rows(), None) is None:
+        raise DataError(
+            say("{path} holds only a header ({columns}) and no rows.", path=shown, columns=", ".join(columns))
+        )
+    notes = []
+    if len(sheets) > 1:
+        notes.append(say("Read the sheet “{sheet}”; the workbook has {count} sheets.", sheet=sheet.title, count=len(sheets)))
+    return Table(shown, "xlsx", None, columns, rows, notes=notes)
+
+
+def _rows(cells: Iterator[tuple[int, list[Any]]], columns: list[str]) -> Iterator[Row | SetAside]:
+    width = len(columns)
+    for number, values in cells:
+        if len(values) > width:
+            reason = say("has {found} columns where the header has {expected}", found=len(values), expected=width)
+            yield SetAside(number, reason, "\t".join("" if value is None else str(value) for value in values))
+        else:
+            values += [None] * (width - len(values))
+            yield Row(number, dict(zip(columns, values, strict=True)))
+
+
+def _sheets(path: Path, shown: str) -> list[Any]:
+    """The sheets that hold cells (not charts). The file is opened once: openpyxl may scan all of it to do so."""
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        sheets = list(book.worksheets)
+        for sheet in sheets:
+            sheet.reset_dimensions()  # what a sheet says of its own size is often wrong
+    except Exception as error:  # openpyxl raises whatever zip, XML and its own classes raise
+        raise _damaged(shown, error) from None
+    return sheets
+
+
+def _cells(sheet: Any, shown: str) -> Iterator[tuple[int, list[Any]]]:
+    """Rows that hold anything, without the empty cells at their end; a cell with an error value counts as empty."""
+    try:
+        for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+            values = [None if isinstance(value, str) and value in _ERRORS else value for value in row]
+            while values and (values[-1] is None or values[-1] == ""):
+                values.pop()
+            if values:
+                yield number, values
+    except Exception as error:  # as above, while reading on
+        raise _damaged(shown, error) from None
+
+
+def _refuse_bomb(path: Path, shown: str) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+    except zipfile.BadZipFile as error:
+        raise _damaged(shown, error) from None
+    if size > MAX_UNPACKED:
+        raise DataError(
+            say(
+                "{path} would unpack to {size} GB, more than a workbook holds. Export the table as .csv.",
+                path=shown,
+                size=size >> 30,
+            )
+        )
+
+
+def _damaged(shown: str, error: Exception) -> DataError:
+    return DataError(
+        say(
+            "{path} is a damaged or incomplete Excel file ({problem}). Open it in Excel or WPS and save it again.",
+            path=shown,
+            problem=(str(error).split("\n")[0].strip() or type(error).__name__).rstrip("."),
+        )
+    )

@@ -1,0 +1,39 @@
+"""The rows that a bundle was tuned and measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from weitiao.data.partition import partition
+from weitiao.errors import DataError
+from weitiao.languages import say
+from weitiao.types import Example
+
+
+def recover(where: Mapping[str, Any]) -> tuple[list[Example], list[Example], list[Example]]:
+    """Train, dev and test rows of a bundle, from the ``data`` that it remembers.
+
+    Raises DataError when the table is gone or no longer the same.
+    """
+    held = where.get("split") or {}
+    try:
+        found = partition(
+            where["source"],
+            text=where.get("text_column"),
+            label=where.get("label_column"),
+            encoding=where.get("encoding"),
+            dev=held.get("dev"),
+            test=held.get("test"),
+            shares=(held.get("dev_share", 0.0), held.get("test_share", 0.0)),
+            seed=held.get("seed", 0),
+        )
+    except (DataError, KeyError) as error:
+        raise DataError(
+            say("The table that this bundle was tuned on can't be used again ({error}). Name one with --data.", error=error)
+        ) from None
+    if found.dataset.fingerprint != where.get("fingerprint"):
+        raise DataError(
+            say("{source} has changed since this bundle was tuned on it. Name a table with --data.", source=where["source"])
+        )
+    return found.train, found.dev, found.test

@@ -1,0 +1,121 @@
+"""A table as its reader hands it over: columns, and rows that come one by one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from weitiao.errors import DataError
+from weitiao.languages import say
+from weitiao.types import SetAside
+
+# White space and characters that take no room: a value made of these alone is empty.
+INVISIBLE = (
+    "".join(map(chr, range(0x00, 0x21)))
+    + "\x7f\x85\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180e"
+    + "".join(map(chr, range(0x2000, 0x2010)))
+    + "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u202f\u205f"
+    + "".join(map(chr, range(0x2060, 0x2070)))
+    + "\u2800\u3000\u3164\ufeff\uffa0"
+)
+_REASONS_SHOWN = 3
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as it was read; ``number`` counts as in `weitiao.types.Example.row`."""
+
+    number: int
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that can be read from the start any number of times, in file order, without holding it in memory.
+
+    ``encoding`` is None where the format fixes it; ``is_file`` tells a single file from a folder or a hub's data set.
+    """
+
+    path: str
+    format: str
+    encoding: str | None
+    columns: list[str]
+    rows: Callable[[], Iterator[Row | SetAside]]
+    is_file: bool = True
+    notes: list[str] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Row | SetAside]:
+        return self.rows()
+
+
+def column_names(header: list[Any], path: str, line: int) -> list[str]:
+    """The header's names, stripped; a column without a name is called by its place ("column 3").
+
+    Raises `DataError` when two columns share a name: there is no telling which one is meant.
+    """
+    names = [str(cell).strip(INVISIBLE) if cell is not None else "" for cell in header]
+    for place, name in enumerate(names):
+        if name and name in names[:place]:
+            raise DataError(
+                say(
+                    "{path}, line {line}: two columns are called “{name}” (columns {first} and {second}). "
+                    "Rename one of them.",
+                    path=path,
+                    line=line,
+                    name=name,
+                    first=names.index(name) + 1,
+                    second=place + 1,
+                )
+            )
+    taken = set(names)
+    for place, name in enumerate(names):
+        if not name:
+            unnamed = f"column {place + 1}"
+            while unnamed in taken:
+                unnamed += "_"
+            taken.add(unnamed)
+            names[place] = unnamed
+    return names
+
+
+def has_invalid(text: str) -> bool:
+    """Whether ``text`` holds lone surrogates: bytes that were no character, or half of a ``\\ud83d\\ude00`` pair."""
+    return not text.isascii() and _LONE_SURROGATE.search(text) is not None
+
+
+def printable(raw: str) -> str:
+    """``raw`` without its line end, bytes that were no character written as ``\\xNN``; can be encoded in UTF-8."""
+
+    def escaped(match: re.Match[str]) -> str:
+        code = ord(match.group())
+        return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+    return _LONE_SURROGATE.sub(escaped, raw.rstrip("\r\n"))
+
+
+def invalid_bytes(number: int, raw: str, encoding: str) -> SetAside:
+    """The row at ``number``, set aside because its bytes are no text in ``encoding``."""
+    reason = say("holds bytes that are not valid {encoding}", encoding=encoding)
+    return SetAside(number, reason, printable(raw))
+
+
+def require_mostly_usable(path: str, used: int, set_aside: Sequence[SetAside]) -> None:
+    """Raise `DataError` with the first reasons where more rows were set aside than ``used``."""
+    if len(set_aside) <= used:
+        return
+    first = "\n".join(
+        say("    row {row}: {reason}", row=row.row, reason=row.reason) for row in set_aside[:_REASONS_SHOWN]
+    )
+    raise DataError(
+        say(
+            "{path}: {bad} of {rows} rows can't be used. Check the columns, the separator and the encoding "
+            "(--text, --label, --encoding). The first of them:\n{first}",
+            path=path,
+            bad=len(set_aside),
+            rows=used + len(set_aside),
+            first=first,
+        )
+    )

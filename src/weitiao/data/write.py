@@ -1,0 +1,124 @@
+"""Write a table row by row: CSV, TSV, JSON lines, Parquet, Excel by the file's ending.
+
+The rows go to a hidden neighbour that takes the file's name only when all is written: a file that is there is whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from weitiao.errors import OutputError
+from weitiao.languages import say
+
+ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx")
+Rows = list[dict[str, Any]]
+
+
+class Writer(Protocol):
+    """What `open_writer` yields."""
+
+    def write(self, rows: Rows) -> None:
+        """Append ``rows``; a key that is no column is left out, a column that is no key is left empty."""
+
+
+@contextmanager
+def open_writer(path: str | os.PathLike[str], columns: Sequence[str], *, bom: bool = False) -> Iterator[Writer]:
+    """Write a table with ``columns`` to ``path``, replacing a file of that name when the block ends without an error.
+
+    ``bom`` puts a byte order mark before CSV and TSV, without which Excel garbles Chinese. Values that a cell can't
+    hold (lists, objects) are written as JSON.
+
+    Raises `OutputError`: unknown ending, no such folder, no permission, disk full, too much for an Excel sheet.
+    """
+    shown = os.fspath(path)
+    target = Path(shown)
+    if target.suffix.lower() not in ENDINGS:
+        raise OutputError(
+            say(
+                "{path}: can't write “{ending}” files. Expected one of {known}.",
+                path=shown,
+                ending=target.suffix,
+                known=", ".join(ENDINGS),
+            )
+        )
+    if target.is_dir():
+        raise OutputError(say("{path} is a folder. Give the name of a file in it.", path=shown))
+    if not target.parent.is_dir():
+        raise OutputError(
+            say("{path}: the folder {folder} does not exist. Make it first.", path=shown, folder=target.parent)
+        )
+    part = target.with_name(f".{secrets.token_hex(4)}.part{target.suffix}")
+    try:
+        with ExitStack() as stack:
+            with _told(shown):
+                writer = _writer(part, shown, list(columns), bom, stack)
+            yield writer
+            with _told(shown):
+                stack.pop_all().close()
+                os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class _Told:
+    """The same writer, whose system errors name the file."""
+
+    def __init__(self, write: Any, shown: str) -> None:
+        self._write = write
+        self._shown = shown
+
+    def write(self, rows: Rows) -> None:
+        with _told(self._shown):
+            self._write(rows)
+
+
+@contextmanager
+def _told(shown: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            say("{path} can't be written: {problem}.", path=shown, problem=error.strerror or type(error).__name__)
+        ) from None
+
+
+def _writer(part: Path, shown: str, columns: list[str], bom: bool, stack: ExitStack) -> _Told:
+    ending = part.suffix.lower()
+    if ending in (".csv", ".tsv"):
+        encoding = "utf-8-sig" if bom else "utf-8"
+        file = stack.enter_context(part.open("x", encoding=encoding, errors="backslashreplace", newline=""))
+        # Line ends as in RFC 4180: only with them does csv quote a value that holds a lone "\r".
+        table = csv.DictWriter(file, columns, extrasaction="ignore", delimiter="\t" if ending == ".tsv" else ",")
+        table.writeheader()
+        return _Told(lambda rows: table.writerows({c: cell(row.get(c)) for c in columns} for row in rows), shown)
+    if ending in (".jsonl", ".ndjson"):
+        file = stack.enter_context(part.open("x", encoding="utf-8", errors="backslashreplace", newline="\n"))
+        return _Told(lambda rows: file.writelines(as_json({c: row.get(c) for c in columns}) for row in rows), shown)
+    if ending == ".parquet":
+        from weitiao.data.write_parquet import open_parquet
+
+        return _Told(stack.enter_context(open_parquet(part, columns)), shown)
+    from weitiao.data.write_excel import open_excel
+
+    return _Told(stack.enter_context(open_excel(part, shown, columns)), shown)
+
+
+def as_json(value: Any) -> str:
+    """``value`` as one line of JSON with its line end."""
+    return json.dumps(value, ensure_ascii=False, default=str) + "\n"
+
+
+def cell(value: Any) -> Any:
+    """``value`` as a cell holds it: lists and objects as JSON, no NUL characters (no table program reads them)."""
+    if isinstance(value, str):
+        return value.replace("\0", "") if "\0" in value else value
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return value

@@ -1,0 +1,1 @@
+"""How good a bundle is: point metrics, intervals, significance, calibration, and the report that shows them."""

@@ -1,0 +1,72 @@
+"""The network that is tuned and served: a pretrained encoder, pooling, dropout and a linear head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+
+def quiet_transformers() -> None:
+    """Keep transformers' load reports and bars off the terminal: weitiao shows its own."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def load_encoder(folder: Path) -> nn.Module:
+    """The encoder in ``folder`` in float32, without the pooler that some families add for next-sentence prediction."""
+    from transformers import AutoModel
+
+    quiet_transformers()
+    encoder: Any = AutoModel.from_pretrained(folder, local_files_only=True, trust_remote_code=False, dtype=torch.float32)
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None
+    module: nn.Module = encoder
+    return module
+
+
+class Network(nn.Module):
+    """``logits = head(dropout(pool(encoder(input_ids))))``.
+
+    ``forward(input_ids [batch, length], attention_mask [batch, length]) -> logits [batch, n_labels]``.
+    """
+
+    def __init__(self, encoder: nn.Module, n_labels: int, pooling: str, dropout: float = 0.1) -> None:
+        super().__init__()
+        config: Any = encoder.config
+        self.encoder = encoder
+        self.pooling = pooling
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(config.hidden_size, n_labels)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    def features(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """One vector a text, ``[batch, hidden]``: the mean over its tokens, or the first token ("cls")."""
+        hidden: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        if self.pooling == "cls":
+            return hidden[:, 0]
+        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+        return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1.0)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.dropout(self.features(input_ids, attention_mask)))
+        return logits
+
+    def save(self, folder: Path) -> None:
+        """Write ``encoder/`` and ``head.safetensors`` into ``folder``."""
+        encoder: Any = self.encoder
+        encoder.save_pretrained(folder / "encoder")
+        save_file({"weight": self.head.weight.detach().contiguous(), "bias": self.head.bias.detach()}, folder / "head.safetensors")
+
+    @classmethod
+    def load(cls, folder: Path, n_labels: int, pooling: str) -> Network:
+        """What `save` wrote, ready to answer (evaluation mode)."""
+        network = cls(load_encoder(folder / "encoder"), n_labels, pooling)
+        network.head.load_state_dict(load_file(folder / "head.safetensors"))
+        return network.eval()

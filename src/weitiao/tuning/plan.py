@@ -1,0 +1,87 @@
+"""A recipe in which every value is decided, and where each came from."""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from weitiao import machine
+from weitiao.errors import RecipeError
+from weitiao.languages import say
+from weitiao.settings import Resolved, resolve
+from weitiao.tuning.loop import Schedule
+from weitiao.tuning.recipe import METHODS, Recipe
+from weitiao.types import Base
+
+BY_SHAPE = "method, base and data"
+NOT_FOR_HEAD = ("epochs", "learning_rate", "head_learning_rate", "batch_size", "accumulation", "label_smoothing", "patience")
+LONGEST = 256  # tokens; attention grows with the square, and a table's label is rarely decided later
+COVERED = 0.995
+
+
+def read_recipe(file: str | None, flags: Mapping[str, Any]) -> Resolved[Recipe]:
+    """Defaults < recipe file < environment < flags; every fault in one RecipeError."""
+    precision = {} if not machine.bf16() else {"precision": "bf16"}
+    resolved = resolve(Recipe, file=Path(file) if file else None, flags=flags, machine=precision)
+    if resolved.value.method == "head":
+        named = [name for name in NOT_FOR_HEAD if resolved.origins[name] not in ("default", "machine")]
+        if named:
+            raise RecipeError(
+                say(
+                    'These settings do nothing with method "head", which solves for its answer: {names}. Remove them.',
+                    names=", ".join(named),
+                )
+            )
+    return resolved
+
+
+def decide(resolved: Resolved[Recipe], base: Base, labels: list[str], longest: list[int]) -> tuple[Recipe, dict[str, str]]:
+    """Fill in what was left open; ``labels`` and ``longest`` (tokens) are of the training rows."""
+    recipe, origins = resolved.value, dict(resolved.origins)
+    chosen: dict[str, Any] = {}
+    if recipe.max_length is None:
+        covering = sorted(longest)[int(COVERED * (len(longest) - 1))]
+        chosen["max_length"] = min(base.max_length, LONGEST, max(16, -(-covering // 8) * 8))
+    elif recipe.max_length > base.max_length:
+        raise RecipeError(
+            say("max_length {given} is more than {base} can read: {most} tokens.", given=recipe.max_length, base=base.name, most=base.max_length)
+        )
+    if recipe.precision is None:
+        chosen["precision"] = "fp32"
+    if recipe.method != "head":
+        method = importlib.import_module(METHODS[recipe.method])
+        if recipe.epochs is None:
+            chosen["epochs"] = method.epochs(len(labels) / len(Counter(labels)))
+        if recipe.batch_size is None:
+            chosen["batch_size"] = 32 if len(labels) >= 2000 else 16 if len(labels) >= 200 else 8
+        if recipe.learning_rate is None:
+            chosen["learning_rate"] = method.learning_rate(base.hidden_size)
+        rate = recipe.learning_rate or chosen["learning_rate"]
+        if recipe.head_learning_rate is None:
+            chosen["head_learning_rate"] = max(rate, 1e-3)
+    origins |= dict.fromkeys(chosen, BY_SHAPE)
+    if "precision" in chosen:
+        origins["precision"] = "machine"
+    return recipe.model_copy(update=chosen), origins
+
+
+def schedule_of(recipe: Recipe) -> Schedule:
+    """The loop's share of a decided recipe."""
+    assert recipe.epochs and recipe.batch_size and recipe.learning_rate and recipe.head_learning_rate
+    return Schedule(
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        accumulation=recipe.accumulation,
+        learning_rate=recipe.learning_rate,
+        head_learning_rate=recipe.head_learning_rate,
+        weight_decay=recipe.weight_decay,
+        shape=recipe.schedule,
+        warmup=recipe.warmup,
+        clip=recipe.clip,
+        patience=recipe.patience,
+        bf16=recipe.precision == "bf16",
+        seed=recipe.seed,
+    )

@@ -1,0 +1,48 @@
+"""How to tune: one settings object, with a default for everything."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+METHODS: dict[str, str] = {
+    "full": "weitiao.tuning.methods.full",
+    "head": "weitiao.tuning.methods.head",
+    "lora": "weitiao.tuning.methods.lora",
+}
+
+
+class Recipe(BaseModel):
+    """Every choice that tuning makes. ``None`` means: chosen for this data, base, method and machine before it starts.
+
+    Shares are fractions of the rows; lengths count tokens; ``warmup`` is the fraction of the steps in which the
+    learning rate rises; ``patience`` counts epochs without a better dev score.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: Literal["classify"] = "classify"
+    base: str = "e5-small"
+    method: Literal["full", "head", "lora"] = "full"
+    epochs: int | None = Field(default=None, ge=1, le=1000)
+    learning_rate: float | None = Field(default=None, gt=0, le=1)
+    head_learning_rate: float | None = Field(default=None, gt=0, le=1)
+    batch_size: int | None = Field(default=None, ge=1, le=4096)
+    accumulation: int = Field(default=1, ge=1, le=1024)
+    schedule: Literal["linear", "cosine"] = "linear"
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    weight_decay: float = Field(default=0.01, ge=0, le=1)
+    clip: float = Field(default=1.0, gt=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    class_weights: Literal["none", "balanced"] = "none"
+    patience: int = Field(default=3, ge=1)
+    max_length: int | None = Field(default=None, ge=4, le=8192)
+    precision: Literal["bf16", "fp32"] | None = None
+    dev_share: float = Field(default=0.1, ge=0, lt=1)
+    test_share: float = Field(default=0.2, ge=0, lt=1)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    lora_rank: int = Field(default=16, ge=1, le=1024)
+    lora_alpha: float = Field(default=32.0, gt=0)
+    lora_dropout: float = Field(default=0.05, ge=0, lt=1)

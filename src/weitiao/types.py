@@ -1,0 +1,109 @@
+"""The frozen shapes that pass between rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row that can be used: ``inputs`` by role ("text"), the label when it has one, and where it stood.
+
+    ``row`` counts as the file's own program shows it: the line of a text file, the row of a sheet (header = 1).
+    """
+
+    inputs: Mapping[str, str]
+    label: str | None = None
+    row: int = 0
+    id: str = ""
+    group: str | None = None
+    time: datetime | None = None
+
+    @property
+    def text(self) -> str:
+        return self.inputs["text"]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """One row that can't be used: where it stood, why, and what it held, so that nothing is lost."""
+
+    row: int
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """An engine's answer to one input; ``probabilities`` by label add up to 1."""
+
+    id: str
+    label: str
+    confidence: float
+    probabilities: Mapping[str, float]
+    reasons: list[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A pretrained starting point that lies on this machine.
+
+    ``path`` is a folder that the transformers Auto classes open. ``bytes`` is what its files take on disk;
+    ``sha256`` is over its weight files. ``prefix`` is put before every input text, ``pooling`` is "mean" or "cls".
+    """
+
+    name: str
+    path: str
+    family: str
+    parameters: int
+    hidden_size: int
+    layers: int
+    vocabulary: int
+    max_length: int
+    languages: tuple[str, ...]
+    licence: str
+    pooling: str
+    prefix: str
+    bytes: int
+    sha256: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with its two-sided interval at ``level``."""
+
+    value: float
+    low: float
+    high: float
+    level: float = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A table that was read: its usable examples, what was set aside, and how it was understood.
+
+    ``fingerprint`` is the sha256 of the file's bytes (of the rows, where there is no single file).
+    """
+
+    source: str
+    examples: list[Example]
+    set_aside: list[SetAside]
+    text_column: str
+    label_column: str | None
+    format: str
+    encoding: str | None
+    fingerprint: str
+    duplicates: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def texts(self) -> list[str]:
+        return [example.text for example in self.examples]
+
+    @property
+    def labels(self) -> list[str]:
+        return [example.label or "" for example in self.examples]

@@ -1,0 +1,187 @@
+"""What the tests share: quiet surroundings, tiny models of three kinds of tokenizer, a small table."""
+
+from __future__ import annotations
+
+import csv
+import os
+
+# Before anything loads torch: tests share the machine, never ask a hub, and never meet a user's own settings.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", WEITIAO_LANG="en", MPLBACKEND="Agg")
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HIDDEN, LAYERS, HEADS, LENGTH = 32, 2, 4, 64
+GOOD = ("很好", "喜欢", "满意", "推荐", "great", "lovely", "happy", "recommended")
+BAD = ("很差", "讨厌", "失望", "退货", "awful", "broken", "angry", "returned")
+FRAMES = ("这本书{}，下次还来", "服务{}", "酒店的早餐{}，房间也{}", "the room was {}", "a {} little book, truly {}")
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No setting of the person who runs the tests reaches them, and no test's language stays for the next."""
+    from weitiao import languages
+
+    for name in list(os.environ):
+        if name.startswith("WEITIAO_") and name not in ("WEITIAO_LANG", "WEITIAO_DATA", "WEITIAO_CACHE"):
+            monkeypatch.delenv(name)
+    yield
+    languages.use(None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of the tests' own, shared by all of them: the packaged e5 is rebuilt once."""
+    folder = Path(os.environ.get("WEITIAO_TEST_CACHE") or tmp_path_factory.mktemp("cache"))
+    os.environ["WEITIAO_CACHE"] = str(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of data sets for measuring; tests that need it are skipped without."""
+    named = os.environ.get("WEITIAO_DATA")
+    if not named or not Path(named).is_dir():
+        pytest.skip("WEITIAO_DATA names no folder of data sets")
+    return Path(named)
+
+
+@pytest.fixture(scope="session")
+def sentences() -> list[tuple[str, str]]:
+    """80 texts in Chinese and English, each with "positive" or "negative", in a mixed but fixed order."""
+    pairs = []
+    for frame in FRAMES:
+        for good, bad in zip(GOOD, BAD, strict=True):
+            pairs += [(frame.format(good, good), "positive"), (frame.format(bad, bad), "negative")]
+    return sorted(pairs, key=lambda pair: (pair[0][::-1], pair[1]))
+
+
+@pytest.fixture(scope="session")
+def reviews(tmp_path_factory: pytest.TempPathFactory, sentences: list[tuple[str, str]]) -> Path:
+    """`sentences` as a UTF-8 CSV with the columns text and label."""
+    path = tmp_path_factory.mktemp("reviews") / "reviews.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *sentences])
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory, sentences: list[tuple[str, str]]) -> Path:
+    """A BERT with a WordPiece tokenizer, saved as a Hugging Face folder; it knows nothing."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import BertConfig, BertModel
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(vocab_size=200, special_tokens=special, show_progress=False)
+    tokenizer.train_from_iterator([text for text, _ in sentences], trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    config = BertConfig(vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=LENGTH, **_size())
+    return _save(tmp_path_factory.mktemp("bases") / "tiny-bert", tokenizer, names, BertModel, config, LENGTH)
+
+
+@pytest.fixture(scope="session")
+def tiny_roberta(tmp_path_factory: pytest.TempPathFactory, sentences: list[tuple[str, str]]) -> Path:
+    """A RoBERTa with a byte-level BPE tokenizer, saved as a Hugging Face folder; it knows nothing."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import RobertaConfig, RobertaModel
+
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([text for text, _ in sentences], trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+    return _save(
+        tmp_path_factory.mktemp("bases") / "tiny-roberta",
+        tokenizer,
+        _ROBERTA_NAMES,
+        RobertaModel,
+        RobertaConfig(vocab_size=tokenizer.get_vocab_size(), **_roberta_numbers(), **_size()),
+        LENGTH,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_xlmr(tmp_path_factory: pytest.TempPathFactory, sentences: list[tuple[str, str]]) -> Path:
+    """An XLM-RoBERTa with a Unigram tokenizer, saved as a Hugging Face folder; it knows nothing."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import XLMRobertaConfig, XLMRobertaModel
+
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    trainer = trainers.UnigramTrainer(vocab_size=200, special_tokens=special, unk_token="<unk>", show_progress=False)
+    tokenizer.train_from_iterator([text for text, _ in sentences], trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return _save(
+        tmp_path_factory.mktemp("bases") / "tiny-xlmr",
+        tokenizer,
+        _ROBERTA_NAMES,
+        XLMRobertaModel,
+        XLMRobertaConfig(vocab_size=tokenizer.get_vocab_size(), **_roberta_numbers(), **_size()),
+        LENGTH,
+    )
+
+
+@pytest.fixture(scope="session", params=["tiny_bert", "tiny_roberta", "tiny_xlmr"])
+def tiny_base(request: pytest.FixtureRequest) -> Path:
+    """Each of the tiny models in turn: three architectures, three kinds of tokenizer."""
+    return Path(request.getfixturevalue(request.param))
+
+
+_ROBERTA_NAMES = {
+    "pad_token": "<pad>",
+    "unk_token": "<unk>",
+    "bos_token": "<s>",
+    "eos_token": "</s>",
+    "cls_token": "<s>",
+    "sep_token": "</s>",
+    "mask_token": "<mask>",
+}
+
+
+def _size() -> dict[str, int]:
+    return {
+        "hidden_size": HIDDEN,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": HEADS,
+        "intermediate_size": 2 * HIDDEN,
+    }
+
+
+def _roberta_numbers() -> dict[str, int]:
+    # RoBERTa's positions start behind the padding's number.
+    return {"max_position_embeddings": LENGTH + 2, "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
+
+
+def _save(folder: Path, tokenizer: Any, names: dict[str, str], model: Any, config: Any, length: int) -> Path:
+    import torch
+    from transformers import PreTrainedTokenizerFast
+
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=length, **names)
+    fast.save_pretrained(folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model(config).save_pretrained(folder)
+    return folder
