@@ -10,6 +10,10 @@ from pathlib import Path
 
 import jinja2
 
+# Where say() is given a name instead of a sentence: the constants that the name goes through, or the very sentences.
+SPOKEN_CONSTANTS = {"tuning/live.py": "HEADINGS"}
+SPOKEN_VALUES = {"tuning/tune.py": ("machine", "recipe file", "environment", "flag", "method, base and data")}
+
 PEERS = frozenset({"torch", "transformers", "sklearn", "numpy", "snownlp", "openvino", "onnxruntime", "psutil"})
 
 
@@ -18,10 +22,15 @@ def sentences_said(source: Path) -> tuple[dict[str, str], list[str]]:
     said: dict[str, str] = {}
     faults: list[str] = []
     for file in sorted(source.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        spoken = _spoken_by_name(file.relative_to(source).as_posix(), tree)
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and _name(node.func) == "say":
                 place = f"{file.relative_to(source)}:{node.lineno}"
                 first = node.args[0] if node.args else None
+                if spoken and not isinstance(first, ast.Constant):
+                    said |= dict.fromkeys(spoken, place)
+                    continue
                 if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
                     faults.append(f"{place}: say() needs a literal sentence")
                     continue
@@ -38,6 +47,15 @@ def sentences_said(source: Path) -> tuple[dict[str, str], list[str]]:
                 said[call.args[0].value] = place
                 faults += _call_faults(place, call.args[0].value, [keyword.key for keyword in call.kwargs])
     return said, faults
+
+
+def _spoken_by_name(file: str, tree: ast.Module) -> list[str]:
+    """The sentences that say() may be given by name in ``file``."""
+    sentences = list(SPOKEN_VALUES.get(file, ()))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and SPOKEN_CONSTANTS.get(file) in [_name(target) for target in node.targets]:
+            sentences += [part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)]
+    return sentences
 
 
 def _name(function: ast.expr) -> str:

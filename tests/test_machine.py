@@ -83,6 +83,17 @@ def test_peak_memory_remembers_what_was_let_go() -> None:
     assert before + 190 <= after <= before + 450
 
 
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux lets a process count anew")
+def test_peak_memory_counts_anew_after_a_reset() -> None:
+    code = (
+        "from weitiao import machine as m; bytearray(b'x') * (200 * 2**20); a = m.peak_memory_mb(); "
+        "m.reset_peak_memory(); print(a, m.peak_memory_mb())"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    before, after = map(int, result.stdout.split())
+    assert after < before - 150
+
+
 def test_available_memory_is_part_of_all_memory() -> None:
     assert 0 < machine.available_memory_mb() <= machine.memory_mb()
 

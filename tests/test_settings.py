@@ -1,6 +1,7 @@
 """Settings: which source wins, where each value came from, all faults at once."""
 
 import contextlib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from weitiao import languages
 from weitiao.errors import RecipeError
-from weitiao.settings import resolve
+from weitiao.settings import resolve, spoken
 
 
 class Oven(BaseModel):
@@ -100,6 +101,51 @@ def test_all_faults_are_told_at_once_each_with_its_place(tmp_path: Path, monkeyp
         assert expected in message
 
 
+class Rack(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    width: int = Field(gt=0)
+
+
+class Kitchen(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    share: float = Field(default=0.5, ge=0, lt=1, allow_inf_nan=False)
+    height: int = Field(default=1, le=9)
+    when: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    rack: Rack = Rack(width=1)
+    extras: dict[str, int] = {}
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({}, "name (default): expected a value, got nothing"),
+        ({"name": 5}, "name (--name): expected a text, got 5"),
+        ({"share": "half"}, "expected a number"),
+        ({"share": float("nan")}, "expected a number"),
+        ({"share": -1}, "expected 0.0 or more"),
+        ({"share": 1}, "expected less than 1.0"),
+        ({"height": 10}, "expected 9 or less"),
+        ({"height": 1.5}, "expected a whole number, got 1.5"),
+        ({"rack": 1}, "expected a table of settings, got 1"),
+        ({"rack": {"width": 1, "depth": 2}}, "rack.depth (--rack): there is no such setting"),
+        ({"extras": "x"}, "expected a table of settings"),
+        ({"when": "soon"}, "when (--when): expected "),
+    ],
+)
+def test_a_fault_says_what_would_have_been_right(flags: dict[str, Any], expected: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        resolve(Kitchen, flags=flags)
+    assert expected in str(caught.value)
+
+
+def test_json_that_is_none_is_told_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEITIAO_TRAYS", "[oops")
+    assert 'trays (environment variable WEITIAO_TRAYS): expected a list, got "[oops"' in fails()
+
+
 def test_settings_that_contradict_each_other_are_told() -> None:
     assert "a grill needs its fan" in fails(flags={"method": "grill", "fan": False})
 
@@ -152,3 +198,9 @@ def test_faults_are_told_in_chinese(tmp_path: Path) -> None:
 def test_no_flag_brings_anything_but_a_recipe_error(flags: dict[str, Any]) -> None:
     with contextlib.suppress(RecipeError):
         resolve(Oven, flags=flags)
+
+
+def test_every_origin_can_be_said_in_both_languages() -> None:
+    english = [spoken(origin) for origin in ORDER]
+    languages.use("zh")
+    assert not set(english) & {spoken(origin) for origin in ORDER}

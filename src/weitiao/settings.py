@@ -91,6 +91,18 @@ def resolve(
     return Resolved(value, origins)
 
 
+def spoken(origin: str) -> str:
+    """An origin of `Resolved.origins` in the user's language."""
+    words = {
+        "default": say("default"),
+        "machine": say("set for this machine"),
+        "recipe file": say("recipe file"),
+        "environment": say("environment"),
+        "flag": say("flag"),
+    }
+    return words[origin]
+
+
 @dataclass(frozen=True, slots=True)
 class _Places:
     """Says where a setting was written, in the words of the person who wrote it."""
@@ -109,7 +121,7 @@ class _Places:
             return say("environment variable {name}", name=self.prefix + name.upper())
         if origin == "flag":
             return "--" + name.replace("_", "-")
-        return say("set for this machine") if origin == "machine" else say("default")
+        return spoken(origin)
 
 
 def _read(file: Path) -> str:
@@ -188,10 +200,13 @@ def _fault(fault: Mapping[str, Any], origins: Mapping[str, str], places: _Places
     where = [str(part) for part in fault["loc"]]
     if not where:  # a contradiction between settings that are each fine
         return _expected(fault)
+    name, place = ".".join(where), places.of(where[0], origins.get(where[0], "default"))
+    if fault["type"] == "extra_forbidden":
+        return say("{name} ({place}): there is no such setting", name=name, place=place)
     return say(
         "{name} ({place}): expected {expected}, got {got}",
-        name=".".join(where),
-        place=places.of(where[0], origins.get(where[0], "default")),
+        name=name,
+        place=place,
         expected=_expected(fault),
         got=say("nothing") if fault["type"] == "missing" else _short(fault["input"]),
     )
@@ -202,7 +217,7 @@ def _short(value: object) -> str:
     return shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
 
 
-def _expected(fault: Mapping[str, Any]) -> str:  # noqa: PLR0911 (one sentence per kind of fault)
+def _expected(fault: Mapping[str, Any]) -> str:
     """What would have been right, from pydantic's kind of fault."""
     bounds: Mapping[str, Any] = fault.get("ctx", {})
     match fault["type"]:
@@ -230,8 +245,6 @@ def _expected(fault: Mapping[str, Any]) -> str:  # noqa: PLR0911 (one sentence p
             return say("{bound} or less", bound=bounds["le"])
         case "literal_error" | "enum":
             return say("one of {choices}", choices=bounds["expected"])
-        case "extra_forbidden":
-            return say("no such setting")
         case "value_error":
             return str(bounds["error"])
         case _:

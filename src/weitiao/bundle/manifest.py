@@ -240,7 +240,8 @@ def _what_it_is(folder: Path) -> str:
         )
     if (folder / "model.xml").is_file() or (folder / "model.onnx").is_file():
         return say(
-            "{path} holds an exported model but no manifest.json, so it isn't a bundle; make one with weitiao compress.",
+            "{path} holds an exported model but no manifest.json, so it isn't a bundle. "
+            "Make one with weitiao compress.",
             path=folder,
         )
     if not any(folder.iterdir()):

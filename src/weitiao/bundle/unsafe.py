@@ -33,24 +33,23 @@ def refuse_unsafe(file: Path) -> None:
 
 def _holds_pickle(stream: IO[bytes]) -> bool:
     head = stream.read(_HEAD)
+    stream.seek(0)
     if head.startswith(b"PK\x03\x04"):
         return _zip_holds_pickle(stream)
     if head.startswith(b"\x93NUMPY"):
         return _array_of_objects(head)
-    return _reads_as_pickle(head)
+    return len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5 and _reads_as_pickle(stream)
 
 
-def _reads_as_pickle(head: bytes) -> bool:
-    """Protocol 2 and above. The first two bytes alone would accuse safetensors whose header has 640 bytes."""
-    if len(head) < 2 or head[0] != 0x80 or not 2 <= head[1] <= 5:
-        return False
+def _reads_as_pickle(stream: IO[bytes]) -> bool:
+    """The first two bytes alone would accuse safetensors whose header has 640 bytes, and 8-bit weights."""
     try:
-        for number, (opcode, _, _) in enumerate(pickletools.genops(head)):
+        for number, (opcode, _, _) in enumerate(pickletools.genops(stream)):
             if opcode.name == "STOP" or number >= _OPCODES:
                 return True
-    except Exception as error:  # noqa: BLE001 - genops raises whatever its readers do
-        return "not enough data" in str(error) or "exhausted" in str(error)
-    return True
+    except Exception:  # noqa: BLE001 - genops raises whatever its readers do; what it can't read, pickle can't load
+        return False
+    return False
 
 
 def _zip_holds_pickle(stream: IO[bytes]) -> bool:

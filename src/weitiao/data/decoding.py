@@ -15,8 +15,8 @@ MAX_LINE = 10_000_000  # characters (bytes in the first scan); a longer line is 
 _CHUNK = 1 << 20
 _CONTROLS = bytes(code for code in range(32) if code not in (0, 9, 10, 11, 12, 13, 26, 27))
 _BINARY_SHARE = 0.01  # control characters beyond this share of a file's bytes: it isn't text
-# Almost any bytes are GB18030, so that it fits proves nothing. Proof is the share, among the characters beyond ASCII, of
-# the commonest Chinese ones and of those of four bytes: 0.43 to 0.60 in reviews, headlines and titles; at most 0.13
+# Almost any bytes are GB18030, so that it fits proves nothing. Proof is the share, among the characters beyond ASCII,
+# of the commonest Chinese ones and of those of four bytes: 0.43 to 0.60 in reviews, headlines and titles; at most 0.13
 # where Big5, Latin-1, EUC-KR, Shift-JIS, windows-1251… are misread.
 _COMMON_SHARE = 0.2
 _COMMON = re.compile(

@@ -13,6 +13,7 @@ from weitiao.languages import say
 from weitiao.types import Dataset, Example
 
 LINES_NAMED = 5
+MOST_DEV = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,12 @@ def partition(
     encoding: str | None = None,
     dev: str | None = None,
     test: str | None = None,
-    shares: tuple[float, float] = (0.1, 0.2),
+    shares: tuple[float | None, float] = (None, 0.2),
     seed: int = 0,
 ) -> Partition:
     """Read ``data``, drop duplicates, then hold out ``shares`` (dev, test) of the rows, stratified by label.
 
+    A dev share of None is a tenth, but at most `MOST_DEV` rows: what they decide gains little from more of them.
     A ``test`` or ``dev`` table that is named is used whole instead. First the test rows are taken from all rows, then
     the dev rows from what is left. Raises DataError when too little can be used, or when a named table holds labels
     that the training rows don't.
@@ -52,10 +54,11 @@ def partition(
         test_rows = load(test, **columns).examples
     else:
         rest, test_rows = split(rest, shares[1], seed)
+    dev_share = min(0.1, MOST_DEV / max(1, len(rest))) if shares[0] is None else shares[0]
     if dev:
         dev_rows = load(dev, **columns).examples
     else:
-        rest, dev_rows = split(rest, shares[0], seed)
+        rest, dev_rows = split(rest, dev_share, seed)
     labels = sorted({example.label or "" for example in rest})
     for name, rows in ((test, test_rows), (dev, dev_rows)):
         require_known_labels(name or data, rows, labels)
@@ -66,7 +69,7 @@ def partition(
         "text_column": dataset.text_column,
         "label_column": dataset.label_column,
         "encoding": encoding,
-        "split": {"seed": seed, "dev_share": shares[0], "test_share": shares[1], "dev": dev, "test": test},
+        "split": {"seed": seed, "dev_share": dev_share, "test_share": shares[1], "dev": dev, "test": test},
     }
     return Partition(dataset, rest, dev_rows, test_rows, labels, where)
 

@@ -28,7 +28,7 @@ def open_table(path: Path, shown: str, encoding: str | None) -> Table:
     datasets = require("datasets", "tune")
     try:
         found = datasets.load_from_disk(str(path))
-    except Exception as error:  # Arrow, JSON and the library's own errors alike
+    except Exception as error:  # noqa: BLE001  # Arrow, JSON and the library's own errors alike
         raise DataError(
             say(
                 "{path} is a damaged or incomplete datasets folder ({problem}). Copy or save it again.",
@@ -56,7 +56,7 @@ def open_hub(shown: str) -> Table:
     datasets = require("datasets", "tune")
     try:
         found = datasets.load_dataset(name, split=split or "train")
-    except Exception as error:  # network, hub, file and data errors alike
+    except Exception as error:  # noqa: BLE001  # network, hub, file and data errors alike
         raise DataError(
             say(
                 "{path} can't be fetched ({problem}). If no hub can be reached from here: fetch it on another machine, "

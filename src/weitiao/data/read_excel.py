@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 import zipfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,14 @@ def open_table(path: Path, shown: str, encoding: str | None) -> Table:
     _refuse_bomb(path, shown)
     sheets = _sheets(path, shown)
     for sheet in sheets:
-        first = next(_cells(sheet, shown), None)
-        if first is not None:
+        first = list(islice(_cells(sheet, shown), 2))
+        if first:
             break
     else:
         raise DataError(say("{path}: every sheet is empty. Expected a table with column names and rows.", path=shown))
-    line, header = first
+    line, header = first[0]
+    if len(header) == 1:  # perhaps a title: the row below shows how many columns there are
+        header += [None] * (len(first[-1][1]) - 1)
     columns = column_names(header, shown, line)
 
     def rows() -> Iterator[Row | SetAside]:
@@ -45,7 +49,9 @@ def open_table(path: Path, shown: str, encoding: str | None) -> Table:
         )
     notes = []
     if len(sheets) > 1:
-        notes.append(say("Read the sheet “{sheet}”; the workbook has {count} sheets.", sheet=sheet.title, count=len(sheets)))
+        notes.append(
+            say("Read the sheet “{sheet}”; the workbook has {count} sheets.", sheet=sheet.page.title, count=len(sheets))
+        )
     return Table(shown, "xlsx", None, columns, rows, notes=notes)
 
 
@@ -60,30 +66,45 @@ def _rows(cells: Iterator[tuple[int, list[Any]]], columns: list[str]) -> Iterato
             yield Row(number, dict(zip(columns, values, strict=True)))
 
 
-def _sheets(path: Path, shown: str) -> list[Any]:
+class _Sheet:
+    """A sheet of the open file ``book``, which is closed when the last one that holds its sheets lets go of them."""
+
+    def __init__(self, page: Any, book: _Book) -> None:
+        self.page = page
+        self.book = book
+
+
+class _Book:
+    """Closes the file when nobody reads from it any more; openpyxl's own objects refer to each other in circles."""
+
+    def __init__(self, book: Any) -> None:
+        weakref.finalize(self, book.close)
+
+
+def _sheets(path: Path, shown: str) -> list[_Sheet]:
     """The sheets that hold cells (not charts). The file is opened once: openpyxl may scan all of it to do so."""
     import openpyxl
 
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        sheets = list(book.worksheets)
-        for sheet in sheets:
-            sheet.reset_dimensions()  # what a sheet says of its own size is often wrong
-    except Exception as error:  # openpyxl raises whatever zip, XML and its own classes raise
+        held = _Book(book)
+        for page in book.worksheets:
+            page.reset_dimensions()  # what a sheet says of its own size is often wrong
+    except Exception as error:  # noqa: BLE001  # openpyxl raises whatever zip, XML and its own classes raise
         raise _damaged(shown, error) from None
-    return sheets
+    return [_Sheet(page, held) for page in book.worksheets]
 
 
-def _cells(sheet: Any, shown: str) -> Iterator[tuple[int, list[Any]]]:
+def _cells(sheet: _Sheet, shown: str) -> Iterator[tuple[int, list[Any]]]:
     """Rows that hold anything, without the empty cells at their end; a cell with an error value counts as empty."""
     try:
-        for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+        for number, row in enumerate(sheet.page.iter_rows(values_only=True), start=1):
             values = [None if isinstance(value, str) and value in _ERRORS else value for value in row]
             while values and (values[-1] is None or values[-1] == ""):
                 values.pop()
             if values:
                 yield number, values
-    except Exception as error:  # as above, while reading on
+    except Exception as error:  # noqa: BLE001  # as above, while reading on
         raise _damaged(shown, error) from None
 
 

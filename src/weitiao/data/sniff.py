@@ -16,7 +16,6 @@ _KINDS: tuple[tuple[bytes, str], ...] = (
     (b"PK\x05\x06", "zip"),
     (OLD_OFFICE, "Microsoft Office 97–2003 (.xls, .doc)"),
     (b"\x1f\x8b", "gzip"),
-    (b"BZh", "bzip2"),
     (b"\xfd7zXZ\x00", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"7z\xbc\xaf\x27\x1c", "7z"),
@@ -27,6 +26,7 @@ _KINDS: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x7fELF", "ELF"),
+    *((b"BZh%d1AY&SY" % level, "bzip2") for level in range(1, 10)),
     *((bytes((0x80, protocol)), "pickle") for protocol in (2, 3, 4, 5)),
 )
 

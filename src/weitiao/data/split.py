@@ -9,13 +9,13 @@ from weitiao.types import Example
 
 
 def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
-    """(rest, held out): about ``share`` (0 < share < 1) of each class is held out, both parts in the given order.
+    """(rest, held out): about ``share`` (0 ≤ share < 1) of each class is held out, both parts in the given order.
 
     The same examples and seed give the same parts. The sizes add up to ``share`` of all by largest remainder; a class
     always keeps at least one example in the rest.
     """
-    if not 0 < share < 1:
-        raise ValueError(f"share must lie between 0 and 1, not {share}")
+    if not 0 <= share < 1:
+        raise ValueError(f"share must be at least 0 and below 1, not {share}")
     places: dict[str | None, list[int]] = {}
     for place, example in enumerate(examples):
         places.setdefault(example.label, []).append(place)

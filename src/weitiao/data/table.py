@@ -13,7 +13,7 @@ from weitiao.types import SetAside
 
 # White space and characters that take no room: a value made of these alone is empty.
 INVISIBLE = (
-    "".join(map(chr, range(0x00, 0x21)))
+    "".join(map(chr, range(0x21)))
     + "\x7f\x85\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180e"
     + "".join(map(chr, range(0x2000, 0x2010)))
     + "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u202f\u205f"
@@ -54,9 +54,22 @@ class Table:
 def column_names(header: list[Any], path: str, line: int) -> list[str]:
     """The header's names, stripped; a column without a name is called by its place ("column 3").
 
-    Raises `DataError` when two columns share a name: there is no telling which one is meant.
+    Raises `DataError` when two columns share a name, as there is no telling which one is meant; or when most columns
+    have none, as under a title that stands above the column names.
     """
     names = [str(cell).strip(INVISIBLE) if cell is not None else "" for cell in header]
+    named = sum(map(bool, names))
+    if len(names) > 2 and named < len(names) / 2:
+        raise DataError(
+            say(
+                "{path}, line {line}: only {named} of {columns} columns have a name. "
+                "If a title stands above the column names, remove its line.",
+                path=path,
+                line=line,
+                named=named,
+                columns=len(names),
+            )
+        )
     for place, name in enumerate(names):
         if name and name in names[:place]:
             raise DataError(

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from weitiao.data.table import has_invalid
 from weitiao.errors import OutputError
 from weitiao.languages import say
 
@@ -39,6 +40,22 @@ def open_writer(path: str | os.PathLike[str], columns: Sequence[str], *, bom: bo
     """
     shown = os.fspath(path)
     target = Path(shown)
+    with _told(shown):
+        _require_possible(target, shown)
+    part = target.with_name(f".{secrets.token_hex(4)}.part{target.suffix}")
+    try:
+        with ExitStack() as stack:
+            with _told(shown):
+                writer = _writer(part, shown, list(columns), bom, stack)
+            yield writer
+            with _told(shown):
+                stack.pop_all().close()
+                os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _require_possible(target: Path, shown: str) -> None:
     if target.suffix.lower() not in ENDINGS:
         raise OutputError(
             say(
@@ -54,17 +71,6 @@ def open_writer(path: str | os.PathLike[str], columns: Sequence[str], *, bom: bo
         raise OutputError(
             say("{path}: the folder {folder} does not exist. Make it first.", path=shown, folder=target.parent)
         )
-    part = target.with_name(f".{secrets.token_hex(4)}.part{target.suffix}")
-    try:
-        with ExitStack() as stack:
-            with _told(shown):
-                writer = _writer(part, shown, list(columns), bom, stack)
-            yield writer
-            with _told(shown):
-                stack.pop_all().close()
-                os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class _Told:
@@ -116,9 +122,10 @@ def as_json(value: Any) -> str:
 
 
 def cell(value: Any) -> Any:
-    """``value`` as a cell holds it: lists and objects as JSON, no NUL characters (no table program reads them)."""
+    """``value`` as a cell holds it: lists and objects as JSON, half characters (lone surrogates) as escapes, no NUL."""
     if isinstance(value, str):
-        return value.replace("\0", "") if "\0" in value else value
+        text = value.encode(errors="backslashreplace").decode() if has_invalid(value) else value
+        return text.replace("\0", "") if "\0" in text else text
     if isinstance(value, dict | list | tuple):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return cell(json.dumps(value, ensure_ascii=False, default=str))
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,5 +76,7 @@ def open_excel(path: Path, shown: str, columns: list[str]) -> Iterator[Callable[
         append(list(columns))
         yield write
         book.save(path)
-    finally:
-        book.close()
+    except BaseException:
+        with suppress(OSError):  # ends the sheet's own temporary file
+            sheet.close()
+        raise

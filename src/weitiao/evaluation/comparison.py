@@ -32,7 +32,7 @@ class Answered:
 
 
 def compare(gold: Sequence[str], first: Answered, second: Answered, seed: int = 0) -> dict[str, Any]:
-    """``mcnemar`` (b: only the first right, c: only the second, p) and ``difference`` (accuracy, macro_f1: first − second).
+    """``mcnemar`` (b: only first right, c: only second, p) and ``difference`` (accuracy, macro_f1: first − second).
 
     The bundles may know different labels. ``gold`` holds the true labels, row by row.
     """
@@ -73,7 +73,7 @@ def comparison_section(
 def _metrics(
     names: Sequence[str], first: Mapping[str, Any], second: Mapping[str, Any], difference: Mapping[str, Any]
 ) -> Markup:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for key, title in (("accuracy", say("Accuracy")), ("macro_f1", say("Macro-F1"))):
         gap = difference[key]
         interval = say("{low} to {high}", low=_points(gap["low"]), high=_points(gap["high"]))
@@ -91,8 +91,12 @@ def _verdict(names: Sequence[str], found: Mapping[str, Any]) -> Markup:
     b, c, p = (found["mcnemar"][key] for key in ("b", "c", "p"))
     counts = say(
         "{b} rows only {first} got right, {c} only {second} (McNemar's exact test: p = {p}).",
-        b=f"{b:,}", first=names[0], c=f"{c:,}", second=names[1], p=f"{p:.2g}",
-    )  # fmt: skip
+        b=f"{b:,}",
+        first=names[0],
+        c=f"{c:,}",
+        second=names[1],
+        p=f"{p:.2g}",
+    )
     if p >= SIGNIFICANT:
         return page.note(say("On these rows the two can't be told apart.") + " " + counts)
     better = names[0] if b > c else names[1]

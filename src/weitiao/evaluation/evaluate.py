@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from weitiao import machine
 from weitiao.bundle import Bundle
 from weitiao.data.load import load
-from weitiao.errors import DataError
+from weitiao.errors import DataError, require
 from weitiao.evaluation.comparison import Answered, compare, comparison_section
 from weitiao.evaluation.figures import evaluate_predictions, figures_from, matrix, places
 from weitiao.evaluation.output import prepare, write_report
@@ -25,7 +24,7 @@ from weitiao.evaluation.sections import sections
 from weitiao.languages import say
 from weitiao.progress import progress
 from weitiao.report import page
-from weitiao.report.page import Section, paragraph
+from weitiao.report.page import Section
 from weitiao.report.text import clamp
 from weitiao.runtime import open_engine
 from weitiao.types import Dataset, Prediction
@@ -51,7 +50,7 @@ class _Run:
         return self.bundle.path.resolve().name
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  the options of the verb
     bundle: Location,
     data: Location,
     *,
@@ -74,14 +73,19 @@ def evaluate(
     seed, created, report (None, or the page's path). Texts of the rows stand in report.html only.
 
     Raises `DataError` for a table that can't be used or has labels that the bundle doesn't know, `BundleError` for a
-    damaged bundle, `OutputError` where ``out`` can't be written.
+    damaged bundle, `OutputError` where ``out`` can't be written, `MissingExtraError` without the tune extra.
     """
+    require("sklearn", "tune")  # before the work rather than after it
+    if out is not None:
+        require("matplotlib", "tune")
     opened = [Bundle.open(bundle, digest)] + ([] if against is None else [Bundle.open(against)])
     folder = prepare(out, [each.path for each in opened])
     info = opened[0].info
     dataset = load(data, text=text or info.text_column, label=label or info.label_column, encoding=encoding)
     if not dataset.examples:
-        raise DataError(say("{source} holds no row with a text and a label: nothing to evaluate.", source=dataset.source))
+        raise DataError(
+            say("{source} holds no row with a text and a label: nothing to evaluate.", source=dataset.source)
+        )
     for each in opened:
         _refuse_unknown(dataset, each)
     runs = [_run(each, dataset, seed) for each in opened]
@@ -169,11 +173,14 @@ def _html(report: dict[str, Any], runs: Sequence[_Run], dataset: Dataset) -> str
     own[0] = Section(own[0].title, page.join(own[0].body, notes))
     others = [run.bundle for run in runs]
     if len(runs) > 1:
-        own[0] = Section(own[0].title, page.join(paragraph(say("From here on: {name}.", name=_named(runs)[0].name)), own[0].body))
+        which = page.paragraph(say("From here on: {name}.", name=_named(runs)[0].name))
+        own[0] = Section(own[0].title, page.join(which, own[0].body))
     return page.page(
         say("How well {bundle} does", bundle=runs[0].name),
         [*shown, *own, provenance(report, others)],
-        subtitle=say("{source}, {n} rows, {date}", source=dataset.source, n=f"{report['n']:,}", date=report["created"][:10]),
+        subtitle=say(
+            "{source}, {n} rows, {date}", source=dataset.source, n=f"{report['n']:,}", date=report["created"][:10]
+        ),
     )
 
 

@@ -43,10 +43,15 @@ def bootstrap(
 
 
 def paired_bootstrap(
-    gold: Integers, first: Integers, second: Integers, *, resamples: int = RESAMPLES, seed: int = 0,
+    gold: Integers,
+    first: Integers,
+    second: Integers,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
     level: float = LEVEL,
-) -> dict[str, Interval]:  # fmt: skip
-    """Percentile intervals of the difference ``first`` − ``second`` in accuracy and macro-F1, the same rows drawn for both.
+) -> dict[str, Interval]:
+    """Percentile intervals of ``first`` − ``second`` in accuracy and macro-F1, the same rows drawn for both.
 
     All three [n] are class numbers of the same rows.
     """
@@ -87,14 +92,15 @@ def _resampled(
         drawn = generator.multinomial(n, counts / n, size=min(block, resamples - start)).astype(np.float64)
         for part, predicted in zip(parts, answers, strict=True):
             part.append(_scores(gold, predicted, drawn, classes))
-    return [
-        (np.concatenate([p[0] for p in part]), np.concatenate([p[1] for p in part]), np.concatenate([p[2] for p in part]))
-        for part in parts
-    ]
+    whole = []
+    for part in parts:
+        accuracy, macro, f1 = (np.concatenate(values) for values in zip(*part, strict=True))
+        whole.append((accuracy, macro, f1))
+    return whole
 
 
 def _scores(gold: Integers, predicted: Integers, counts: Floats, classes: int) -> tuple[Floats, Floats, Floats]:
-    """Accuracy [b], macro-F1 [b], F1 [b, classes] from cells (``gold``, ``predicted`` [cells]) and ``counts`` [b, cells]."""
+    """Accuracy [b], macro-F1 [b], F1 [b, classes]; ``gold`` and ``predicted`` [cells], ``counts`` [b, cells]."""
     right = gold == predicted
     hits = _by_class(counts[:, right], gold[right], classes)
     both = _by_class(counts, gold, classes) + _by_class(counts, predicted, classes)  # 2·TP + FP + FN

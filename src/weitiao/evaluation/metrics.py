@@ -13,7 +13,9 @@ from weitiao.errors import require
 from weitiao.evaluation.calibration import expected_calibration_error, reliability_bins
 
 
-def point_metrics(labels: Sequence[str], gold: NDArray[np.integer], probabilities: NDArray[np.floating]) -> dict[str, Any]:
+def point_metrics(
+    labels: Sequence[str], gold: NDArray[np.integer], probabilities: NDArray[np.floating]
+) -> dict[str, Any]:
     """Every point metric. ``gold`` [n] holds places in ``labels``; ``probabilities`` [n, classes], rows adding up to 1.
 
     Returns ``n``, ``accuracy``, ``macro_f1``, ``mcc`` (0.0 where all rows or all answers are of one class), ``auroc``
@@ -24,7 +26,7 @@ def point_metrics(labels: Sequence[str], gold: NDArray[np.integer], probabilitie
     AUROC. A class never predicted has precision 0. Raises ValueError for no rows or shapes that disagree.
     """
     require("sklearn", "tune")
-    from sklearn.metrics import confusion_matrix, f1_score, matthews_corrcoef, precision_recall_fscore_support
+    from sklearn.metrics import f1_score, matthews_corrcoef, precision_recall_fscore_support
 
     if len(gold) == 0 or probabilities.shape != (len(gold), len(labels)):
         raise ValueError(f"{len(gold)} rows and {len(labels)} labels, but probabilities of shape {probabilities.shape}")
@@ -51,7 +53,9 @@ def point_metrics(labels: Sequence[str], gold: NDArray[np.integer], probabilitie
             }
             for i, label in enumerate(labels)
         },
-        "confusion": confusion_matrix(gold, predicted, labels=places).tolist(),
+        "confusion": np.bincount(gold * len(labels) + predicted, minlength=len(labels) ** 2)
+        .reshape(-1, len(labels))
+        .tolist(),
     }
 
 

@@ -31,11 +31,15 @@ def provenance(report: Mapping[str, Any], bundles: Sequence[Bundle] = ()) -> Sec
     ]
     for bundle in bundles:
         info = bundle.info
+        base = info.base.get("name", "–")
         rows += [
             (say("Bundle"), str(bundle.path)),
             (say("Digest"), bundle.digest),
-            (say("Base"), say("{base}, {engine}, {precision}", base=info.base.get("name", "–"), engine=info.engine, precision=info.precision)),
-        ]  # fmt: skip
+            (
+                say("Base"),
+                say("{base}, {engine}, {precision}", base=base, engine=info.engine, precision=info.precision),
+            ),
+        ]
     rows += [*_machine(report["machine"]), (say("Seed"), str(report["seed"]))]
     return Section(
         say("How this was measured"),
@@ -50,35 +54,37 @@ def _machine(machine: Mapping[str, Any]) -> list[tuple[str, str]]:
     versions = ", ".join(f"{name} {version}" for name, version in machine.get("versions", {}).items())
     processor = say(
         "{processor}, {cores} cores, {memory} MB",
-        processor=machine.get("processor"), cores=machine.get("cores"), memory=f"{machine.get('memory_mb') or 0:,}",
-    )  # fmt: skip
+        processor=machine.get("processor"),
+        cores=machine.get("cores"),
+        memory=f"{machine.get('memory_mb') or 0:,}",
+    )
     return [(say("Machine"), processor), (say("Software"), f"Python {machine.get('python')}, {versions}")]
 
 
 def _terms() -> Markup:
+    f1 = say(
+        "The harmonic mean of precision (of what was given this label, how much has it) and recall (of what has "
+        "it, how much was found)."
+    )
+    mcc = say("Matthews correlation coefficient: 1 is perfect, 0 is no better than chance, whatever the shares.")
+    auroc = say(
+        "How often a row of a label gets a higher probability for it than a row of another label; mean over the labels."
+    )
+    ece = say(
+        "Expected calibration error (Guo et al. 2017): the mean distance between confidence and share right, in "
+        "15 bins of equal width."
+    )
+    interval = say(
+        "Percentile bootstrap over the rows, 1,000 resamples: where the figure would lie with other rows of the "
+        "same kind."
+    )
     rows = [
         (say("Accuracy"), say("The share of rows whose answer is the true label.")),
-        (
-            "F1",
-            say("The harmonic mean of precision (of what was given this label, how much has it) and recall (of what has "
-                "it, how much was found)."),
-        ),
+        ("F1", f1),
         (say("Macro-F1"), say("The mean of F1 over the labels, rare ones counting as much as frequent ones.")),
-        ("MCC", say("Matthews correlation coefficient: 1 is perfect, 0 is no better than chance, whatever the shares.")),
-        (
-            "AUROC",
-            say("How often a row of a label gets a higher probability for it than a row of another label; mean over the "
-                "labels."),
-        ),
-        (
-            "ECE",
-            say("Expected calibration error (Guo et al. 2017): the mean distance between confidence and share right, in "
-                "15 bins of equal width."),
-        ),
-        (
-            say("95% interval"),
-            say("Percentile bootstrap over the rows, 1,000 resamples: where the figure would lie with other rows of the "
-                "same kind."),
-        ),
-    ]  # fmt: skip
+        ("MCC", mcc),
+        ("AUROC", auroc),
+        ("ECE", ece),
+        (say("95% interval"), interval),
+    ]
     return page.table((say("Term"), say("Meaning")), rows)

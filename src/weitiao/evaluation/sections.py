@@ -31,16 +31,21 @@ def sections(
     """What `evaluate_predictions` found, as sections of a page: overview, labels, confusions, confidence, mistakes.
 
     ``examples`` and ``predictions`` stand row by row for the same texts. ``history`` adds the learning curves: dicts
-    with step, epoch, loss, dev_metric, seconds, where loss and dev_metric may be None or absent.
+    with step, epoch, loss, dev_metric, seconds, where loss and dev_metric may be None or absent. Empty ``figures`` (no
+    rows were held out) give a page that says so.
     """
-    found = [
+    curves = [learning(history)] if history else []
+    if not figures:
+        text = say("No rows were held out for testing: how good the answers are is not known.")
+        return [Section(say("Overview"), page.note(text, "warning")), *curves]
+    return [
         Section(say("Overview"), page.join(overview(figures), *remarks(figures))),
         Section(say("Label by label"), per_class(figures)),
         Section(say("What is taken for what"), confusions(figures)),
         Section(say("Can the confidence be trusted?"), confidence(figures)),
         Section(say("Worst mistakes"), worst(examples, predictions)),
+        *curves,
     ]
-    return found + ([learning(history)] if history else [])
 
 
 def overview(figures: Figures) -> Markup:
@@ -52,9 +57,12 @@ def overview(figures: Figures) -> Markup:
     words = say(
         "{right} of {n} texts were labelled right, {wrong} wrong. Always answering “{label}”, the most frequent label, "
         "would be right for {share} of them.",
-        right=f"{right:,}", n=f"{n:,}", wrong=f"{n - right:,}",
-        label=clamp(figures["labels"][often], 60), share=percent(supports[often] / n),
-    )  # fmt: skip
+        right=f"{right:,}",
+        n=f"{n:,}",
+        wrong=f"{n - right:,}",
+        label=clamp(figures["labels"][often], 60),
+        share=percent(supports[often] / n),
+    )
     return page.join(page.key_figures(keys(figures)), page.paragraph(words))
 
 
@@ -86,16 +94,20 @@ def remarks(figures: Figures) -> list[Markup]:
         )
     if figures["metrics"]["accuracy"] == 1:
         text = say(
-            "No mistake in {n} rows does not promise none later: the true accuracy may be as low as {low} (95% interval).",
-            n=f"{n:,}", low=percent(accuracy["low"]),
-        )  # fmt: skip
+            "No mistake in {n} rows does not promise none later: the true accuracy may be as low as {low} "
+            "(95% interval).",
+            n=f"{n:,}",
+            low=percent(accuracy["low"]),
+        )
         found.append(page.note(text))
     absent = [label for label, each in figures["per_class"].items() if not each["support"]]
     if absent:
         text = say(
             "{count} of {total} labels have no row here, so nothing is known about them: {labels}",
-            count=len(absent), total=len(figures["labels"]), labels=_named(absent),
-        )  # fmt: skip
+            count=len(absent),
+            total=len(figures["labels"]),
+            labels=_named(absent),
+        )
         found.append(page.note(text, "warning"))
     return found
 
@@ -109,10 +121,13 @@ def per_class(figures: Figures) -> Markup:
     if len(seen) > BARS:
         caption = say("F1 of the {count} weakest of {total} labels, with 95% intervals.", count=BARS, total=len(seen))
     rows = [
-        (clamp(label, 60), *(percent(each[key]) if each["support"] else "–" for key in ("precision", "recall", "f1")),
-         f"{each['support']:,}")
+        (
+            clamp(label, 60),
+            *(percent(each[key]) if each["support"] else "–" for key in ("precision", "recall", "f1")),
+            f"{each['support']:,}",
+        )
         for label, each in figures["per_class"].items()
-    ]  # fmt: skip
+    ]
     columns = (say("Label"), say("Precision"), say("Recall"), "F1", say("Rows"))
     table = page.table(columns, rows, numeric={1, 2, 3, 4})
     if len(rows) > OPEN_TABLE:
@@ -140,7 +155,8 @@ def confidence(figures: Figures) -> Markup:
     """The reliability diagram and what it says."""
     ece = figures["metrics"]["ece"]
     words = say(
-        "On average the confidence is {gap} points away from the share that is right (expected calibration error, 15 bins).",
+        "On average the confidence is {gap} points away from the share that is right (expected calibration error, "
+        "15 bins).",
         gap=f"{ece * 100:.1f}",
     )
     caption = say(
@@ -178,10 +194,15 @@ def mistakes(wrong: Sequence[tuple[Example, Prediction]], most: int = WORST) -> 
     """A table of rows with their text, true label and answer, most confident first."""
     ordered = sorted(wrong, key=lambda pair: (-pair[1].confidence, pair[0].row))[:most]
     rows = [
-        (example.row or "–", clamp(example.text, 300), clamp(example.label or "", 40), clamp(answer.label, 40),
-         percent(answer.confidence))
+        (
+            example.row or "–",
+            clamp(example.text, 300),
+            clamp(example.label or "", 40),
+            clamp(answer.label, 40),
+            percent(answer.confidence),
+        )
         for example, answer in ordered
-    ]  # fmt: skip
+    ]
     columns = (say("Row"), say("Text"), say("True label"), say("Answer"), say("Confidence"))
     return page.table(columns, rows, numeric={0, 4})
 
@@ -192,11 +213,16 @@ def learning(history: Sequence[Mapping[str, Any]]) -> Section:
     metric = [(each["step"], each["dev_metric"]) for each in history if each.get("dev_metric") is not None]
     svg = plots.learning_curves(loss, metric, say("Metric on the dev rows"))
     rows = [
-        (f"{each['epoch']:g}", f"{each['step']:,}", _plain(each.get("loss")), _plain(each["dev_metric"]),
-         clock(each["seconds"]))
+        (
+            f"{each['epoch']:g}",
+            f"{each['step']:,}",
+            _plain(each.get("loss")),
+            _plain(each["dev_metric"]),
+            clock(each["seconds"]),
+        )
         for each in history
         if each.get("dev_metric") is not None
-    ]  # fmt: skip
+    ]
     columns = (say("Epoch"), say("Step"), say("Training loss"), say("Metric on the dev rows"), say("Time"))
     table = page.table(columns, rows, numeric=range(5)) if rows else Markup("")
     caption = say("The circle marks the best dev value. A loss that falls while the metric doesn't rise is memorising.")

@@ -12,16 +12,14 @@ from weitiao.errors import require
 
 @dataclass(frozen=True, slots=True)
 class McNemar:
-    """``b``: rows that only the first got right; ``c``: rows that only the second got right; ``p``: two-sided, exact."""
+    """``b`` rows that only the first got right, ``c`` that only the second did; ``p`` is two-sided and exact."""
 
     b: int
     c: int
     p: float
 
 
-def mcnemar(
-    first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]
-) -> McNemar:
+def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> McNemar:
     """McNemar's test (1947) in its exact form: under no difference, b is binomial(b + c, ½). Both arrays [n]."""
     require("scipy", "tune")
     from scipy.stats import binomtest

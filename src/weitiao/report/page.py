@@ -41,21 +41,25 @@ class KeyFigure:
 
 def page(title: str, sections: Sequence[Section], *, subtitle: str = "", footer: str = "") -> str:
     """A whole HTML document in the language in force."""
-    return _environment().get_template("page.html").render(
-        language="zh-CN" if current() == "zh" else "en",
-        title=clamp(title, TITLE_COLUMNS),
-        subtitle=clamp(subtitle, CELL_COLUMNS),
-        sections=[Section(clamp(section.title, TITLE_COLUMNS), section.body) for section in sections],
-        contents=say("Contents"),
-        footer=clamp(footer or say("Made by weitiao. This page needs no network."), CELL_COLUMNS),
-    )  # fmt: skip
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            language="zh-CN" if current() == "zh" else "en",
+            title=clamp(title, TITLE_COLUMNS),
+            subtitle=clamp(subtitle, CELL_COLUMNS),
+            sections=[Section(clamp(section.title, TITLE_COLUMNS), section.body) for section in sections],
+            contents=say("Contents"),
+            footer=clamp(footer or say("Made by weitiao. This page needs no network."), CELL_COLUMNS),
+        )
+    )
 
 
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, numeric: Collection[int] = (), caption: str = ""
 ) -> Markup:
     """A table; columns whose place (from 0) is in ``numeric`` are aligned right. Wide texts are cut."""
-    cells = [[cell if isinstance(cell, Markup) else _breakable(clamp(cell, CELL_COLUMNS)) for cell in row] for row in rows]
+    cells = [[_cell(value) for value in row] for row in rows]
     return _part("table", columns, cells, frozenset(numeric), caption)
 
 
@@ -85,7 +89,7 @@ def side_by_side(parts: Sequence[Markup]) -> Markup:
 
 
 def fold(summary: str, body: Markup) -> Markup:
-    """Something long that opens on a click (and is open in print)."""
+    """Something long that opens on a click; it is printed if it is open."""
     return _part("fold", summary, body)
 
 
@@ -94,9 +98,12 @@ def join(*parts: Markup) -> Markup:
     return Markup("\n").join(part for part in parts if part)
 
 
-def _breakable(text: str) -> Markup:
-    """Escaped, with leave to break the line after each "_" and "/", so that long names don't break inside a word."""
-    return Markup(str(escape(text)).replace("_", "_<wbr>").replace("/", "/<wbr>"))  # noqa: S704
+def _cell(value: object) -> Markup:
+    """Clamped and escaped, with leave to break the line after "_" and "/", so that long names don't break in a word."""
+    if isinstance(value, Markup):
+        return value
+    text = str(escape(clamp(value, CELL_COLUMNS)))
+    return Markup(text.replace("_", "_<wbr>").replace("/", "/<wbr>"))  # noqa: S704  escaped above
 
 
 def _part(name: str, *values: object) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -53,9 +53,15 @@ def bars(items: Sequence[Bar], *, limit: float | None = 1.0, percent: bool = Tru
                 axes.plot([item.low, item.high], [place, place], "|", color=INK, markersize=7)
             # Beyond the axis, where no whisker can reach.
             axes.annotate(
-                notes[place], (1, place), (8, 0), ("axes fraction", "data"), textcoords="offset points",
-                va="center", color=MUTED, annotation_clip=False,
-            )  # fmt: skip
+                notes[place],
+                (1, place),
+                (8, 0),
+                ("axes fraction", "data"),
+                textcoords="offset points",
+                va="center",
+                color=MUTED,
+                annotation_clip=False,
+            )
         axes.set_yticks(places, labels, color=INK)
         axes.set(xlim=(0, high), ylim=(len(items) - 0.5, -0.5))
         axes.tick_params(length=0)
@@ -95,16 +101,22 @@ def confusion_matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> 
         axes.xaxis.tick_top()
         middles = [place + 0.5 for place in range(n)]
         va = "center" if angle == 90 else "baseline"
-        slant = {"rotation": angle, "rotation_mode": "anchor", "ha": "left", "va": va} if angle else {}
+        slant: dict[str, Any] = {"rotation": angle, "rotation_mode": "anchor", "ha": "left", "va": va} if angle else {}
         axes.set_xticks(middles, names, fontsize=font, color=INK, **slant)
         axes.set_yticks(middles, names, fontsize=font, color=INK)
         axes.tick_params(length=0, pad=4)
         axes.spines[:].set_visible(True)
         figure.text(left / size[0], 1 - 12 / size[1], say("Predicted label"), color=MUTED, va="center")
         figure.text(
-            12 / size[0], 1 - (head + side / 2) / size[1], say("True label"), color=MUTED,
-            rotation=90, rotation_mode="anchor", ha="center", va="center",
-        )  # fmt: skip
+            12 / size[0],
+            1 - (head + side / 2) / size[1],
+            say("True label"),
+            color=MUTED,
+            rotation=90,
+            rotation_mode="anchor",
+            ha="center",
+            va="center",
+        )
 
     return draw(paint, size, say("Confusion matrix"))
 
@@ -142,9 +154,7 @@ def _pairs(items: Sequence[Bar]) -> Markup:
         axes = _axes(figure, size, (left, 6, 280, 24 * len(items)))
         axes.barh(range(len(items)), [item.value for item in items], height=0.62, color=WARM, alpha=0.75)
         for place, item in enumerate(items):
-            axes.annotate(
-                item.note, (item.value, place), (6, 0), textcoords="offset points", va="center", color=MUTED
-            )  # fmt: skip
+            axes.annotate(item.note, (item.value, place), (6, 0), textcoords="offset points", va="center", color=MUTED)
         axes.set_yticks(range(len(items)), [item.label for item in items], color=INK)
         axes.set(xlim=(0, top), ylim=(len(items) - 0.5, -0.5), xticks=[])
         axes.tick_params(length=0)
@@ -154,10 +164,13 @@ def _pairs(items: Sequence[Bar]) -> Markup:
 
 
 def reliability(
-    lows: Sequence[float], highs: Sequence[float], counts: Sequence[int], confidences: Sequence[float],
+    lows: Sequence[float],
+    highs: Sequence[float],
+    counts: Sequence[int],
+    confidences: Sequence[float],
     accuracies: Sequence[float],
-) -> Markup:  # fmt: skip
-    """Reliability diagram (Guo et al. 2017): accuracy by confidence bin against the diagonal, over how many fall in each.
+) -> Markup:
+    """Reliability diagram (Guo et al. 2017): accuracy by confidence bin, and below it how many answers fall in each.
 
     All by bin; ``confidences`` and ``accuracies`` are means within the bin and not read where its count is 0.
     """
@@ -166,7 +179,7 @@ def reliability(
     total = sum(counts) or 1
 
     def paint(figure: Figure) -> None:
-        axes = _axes(figure, size, (56, 12, 408, 270))
+        axes = _axes(figure, size, (68, 12, 396, 270))
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
         for low, width, count, confidence, accuracy in zip(lows, widths, counts, confidences, accuracies, strict=True):
             if count:
@@ -174,9 +187,17 @@ def reliability(
                 axes.plot([confidence, confidence], [confidence, accuracy], color=WARM, linewidth=2)
         axes.set(xlim=(0, 1), ylim=(0, 1), ylabel=say("Share that is right"))
         axes.set_xticklabels([])
-        below = _axes(figure, size, (56, 300, 408, 80))
-        below.bar(lows, [count / total for count in counts], widths, align="edge", color=MUTED, alpha=0.6,
-                  edgecolor=PAPER, linewidth=1)  # fmt: skip
+        below = _axes(figure, size, (68, 300, 396, 80))
+        below.bar(
+            lows,
+            [count / total for count in counts],
+            widths,
+            align="edge",
+            color=MUTED,
+            alpha=0.6,
+            edgecolor=PAPER,
+            linewidth=1,
+        )
         below.set(xlim=(0, 1), xlabel=say("Confidence"), ylabel=say("Answers"))
         for each in (axes, below):
             each.grid(axis="y")
@@ -216,9 +237,7 @@ def learning_curves(
     return draw(paint, size, say("Learning curves"))
 
 
-def _curve(
-    axes: Axes, points: Sequence[tuple[float, float]], title: str, colour: str, mark_best: bool = False
-) -> None:
+def _curve(axes: Axes, points: Sequence[tuple[float, float]], title: str, colour: str, mark_best: bool = False) -> None:
     dots = "o" if len(points) <= 40 else None
     axes.plot([p[0] for p in points], [p[1] for p in points], color=colour, marker=dots, markersize=4, linewidth=1.6)
     axes.set_title(clamp(title, 40), loc="left", pad=12)
@@ -227,9 +246,14 @@ def _curve(
         step, value = max(finite, key=lambda point: point[1])
         axes.plot([step], [value], "o", color=colour, markersize=9, markerfacecolor="none")
         axes.annotate(
-            f"{value:.3f}", (step, value), (0, 9), textcoords="offset points", ha="center", color=INK,
+            f"{value:.3f}",
+            (step, value),
+            (0, 9),
+            textcoords="offset points",
+            ha="center",
+            color=INK,
             annotation_clip=False,
-        )  # fmt: skip
+        )
 
 
 def _cells(axes: Axes, counts: Sequence[Sequence[int]], font: float) -> None:
@@ -248,9 +272,14 @@ def _cells(axes: Axes, counts: Sequence[Sequence[int]], font: float) -> None:
             colours.append(to_rgba(ACCENT if x == y else WARM, 0.12 + 0.83 * share))
             if font:
                 axes.text(
-                    x + 0.5, y + 0.5, _short(count), ha="center", va="center_baseline", fontsize=font,
+                    x + 0.5,
+                    y + 0.5,
+                    _short(count),
+                    ha="center",
+                    va="center_baseline",
+                    fontsize=font,
                     color=PAPER if share > 0.55 else INK,
-                )  # fmt: skip
+                )
     axes.add_collection(PolyCollection(corners, facecolors=colours, edgecolors=PAPER, linewidths=1 if font else 0.3))
     if not font:  # lines to follow from a name to its cell
         axes.set_xticks(range(0, len(counts), 5), minor=True)

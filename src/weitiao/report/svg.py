@@ -92,7 +92,8 @@ def _inline(svg: str, size: tuple[float, float], description: str) -> Markup:
     body = re.sub(r"<[^<>]*>", lambda tag: _themed(re.sub(r'(\bid="|url\(#|href="#)', rf"\1{own}-", tag[0])), body)
     head = (
         f'<svg class="plot" role="img" aria-label="{escape(description)}" viewBox="0 0 {size[0]:g} {size[1]:g}" '
-        f'width="{size[0]:g}" height="{size[1]:g}" style="min-width:min({size[0]:g}px,26rem)" font-family="{escape(FONTS)}" xmlns="http://www.w3.org/2000/svg" '
+        f'width="{size[0]:g}" height="{size[1]:g}" style="min-width:min({size[0]:g}px,26rem)" '
+        f'font-family="{escape(FONTS)}" xmlns="http://www.w3.org/2000/svg" '
         'xmlns:xlink="http://www.w3.org/1999/xlink" stroke-linejoin="round" stroke-linecap="butt">'
     )
     return Markup(head + body)  # noqa: S704  matplotlib escapes every text it writes

@@ -17,7 +17,8 @@ class Recipe(BaseModel):
     """Every choice that tuning makes. ``None`` means: chosen for this data, base, method and machine before it starts.
 
     Shares are fractions of the rows; lengths count tokens; ``warmup`` is the fraction of the steps in which the
-    learning rate rises; ``patience`` counts epochs without a better dev score.
+    learning rate rises; ``patience`` counts epochs without a better dev score. ``split_seed`` decides which rows are
+    held out, ``seed`` everything else, so that runs of several seeds are measured on the same rows.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,8 +41,9 @@ class Recipe(BaseModel):
     patience: int = Field(default=3, ge=1)
     max_length: int | None = Field(default=None, ge=4, le=8192)
     precision: Literal["bf16", "fp32"] | None = None
-    dev_share: float = Field(default=0.1, ge=0, lt=1)
+    dev_share: float | None = Field(default=None, ge=0, lt=1)
     test_share: float = Field(default=0.2, ge=0, lt=1)
+    split_seed: int = Field(default=0, ge=0, lt=2**32)
     seed: int = Field(default=0, ge=0, lt=2**32)
     lora_rank: int = Field(default=16, ge=1, le=1024)
     lora_alpha: float = Field(default=32.0, gt=0)

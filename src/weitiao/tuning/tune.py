@@ -68,13 +68,8 @@ def tune(
     resolved = read_recipe(recipe, settings)
     place = check_free(out)
     report = check_free(place.with_name(place.name + "-report"))
-    threads = machine.prepare_threads()
-    if threads.warning:
-        _tell(threads.warning)
-    require("torch", "tune")
-    require("transformers", "tune")
-    machine.reset_peak_memory()
     asked = resolved.value
+    machine.reset_peak_memory()
     parts = partition(
         data,
         text=text,
@@ -83,10 +78,15 @@ def tune(
         dev=dev,
         test=test,
         shares=(asked.dev_share, asked.test_share),
-        seed=asked.seed,
+        seed=asked.split_seed,
     )
     _tell_data(parts)
     base = resolve(asked.base)
+    threads = machine.prepare_threads()
+    if threads.warning:
+        _tell(threads.warning)
+    require("torch", "tune")
+    require("transformers", "tune")
     job, tokenising = _prepare(resolved, base, parts)
     _tell_recipe(job)
     result = _run(job, tokenising)
@@ -294,6 +294,7 @@ def _write(job: Job, result: Result, place: Path, report: Path) -> None:
     )
     answer = result.answer
     told = {**figures, "machine": machine.describe(), "seed": job.recipe.seed, "data": job.parts.where, "history": result.history}
+    machine.release_memory()
     with create(place, info) as folder:
         result.network.save(folder)
         job.tokenizer.save_pretrained(folder / "tokenizer")

@@ -1,0 +1,85 @@
+"""What `check` finds, says and writes."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from weitiao.data.check import check, language, languages, lengths
+from weitiao.data.load import load
+from weitiao.errors import OutputError
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    lines = [f"这台机器第{n}天就坏了，客服也不理人,{'差' if n % 12 else '好'}" for n in range(120)]
+    lines += [lines[1], "说不清楚,好", "说不清楚,差", ",好", "没有标签的一行,", "多了,一,列"]
+    path = tmp_path / "评论.csv"
+    path.write_text("\n".join(["评论,标签", *lines]) + "\n", encoding="gb18030")
+    return path
+
+
+def test_figures(table: Path) -> None:
+    found = check(table)
+    assert json.loads(json.dumps(found)) == found
+    assert (found["format"], found["encoding"]) == ("csv", "gb18030")
+    assert (found["rows"], found["usable"], found["set_aside"]) == (126, 120, 5)
+    assert (found["duplicates"], found["contradictions"]) == (1, 2)
+    assert found["usable"] + found["set_aside"] + found["duplicates"] == found["rows"]
+    assert sum(found["set_aside_reasons"].values()) == 3
+    assert found["classes"] == {"差": 110, "好": 10}
+    assert found["imbalance"] == 11
+    assert found["languages"] == {"zh": 1.0, "en": 0.0, "other": 0.0}
+    assert found["ready"]
+    assert found["set_aside_file"] is None
+    assert {item["severity"] for item in found["verdict"]} == {"warning", "info"}
+
+
+def test_files(table: Path, tmp_path: Path) -> None:
+    found = check(table, out=tmp_path / "made" / "here")
+    with open(found["set_aside_file"], encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["row"]) for row in rows] == [123, 124, 125, 126, 127]
+    assert rows[-1]["raw"] == "多了,一,列"
+    cleaned = load(found["cleaned_file"])
+    assert len(cleaned.examples) == found["usable"]
+    assert (cleaned.text_column, cleaned.label_column) == ("评论", "标签")
+    assert check(found["cleaned_file"])["set_aside"] == 0
+
+
+def test_out_in_the_way(table: Path) -> None:
+    with pytest.raises(OutputError, match="can't be made a folder"):
+        check(table, out=table)
+
+
+def test_one_class_is_an_error_in_the_verdict(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "".join(f"row {n},x\n" for n in range(20)))
+    found = check(path)
+    assert not found["ready"]
+    assert found["verdict"][0]["severity"] == "error"
+    assert "only one class" in found["verdict"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("这个手机很好", "zh"),
+        ("iPhone 8贴上去四周翘边非常严重", "zh"),
+        ("I like my new phone", "en"),
+        ("très bien", "en"),
+        ("これはとても良い商品です", "other"),
+        ("이 제품은 정말 좋아요", "other"),
+        ("Очень хорошо", "other"),
+        ("12345 !!!", "other"),
+    ],
+)
+def test_language(text: str, expected: str) -> None:
+    assert language(text) == expected
+
+
+def test_shares_and_lengths() -> None:
+    assert languages(["你好", "hello", "hello", "привет"]) == {"zh": 0.25, "en": 0.5, "other": 0.25}
+    assert lengths(["x" * n for n in range(1, 101)]) == {"mean": 50.5, "p50": 50, "p95": 95, "p99": 99, "max": 100}
+    assert lengths([]) == {"mean": 0.0, "p50": 0, "p95": 0, "p99": 0, "max": 0}
