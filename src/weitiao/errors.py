@@ -64,5 +64,9 @@ def require(module: str, extra: str) -> ModuleType:
         if error.name != module.partition(".")[0]:
             raise
         raise MissingExtraError(
-            say("This needs {module}, which is not installed. Install it with:\n    pip install \"weitiao[{extra}]\"", module=module, extra=extra)
+            say(
+                'This needs {module}, which is not installed. Install it with:\n    pip install "weitiao[{extra}]"',
+                module=module,
+                extra=extra,
+            )
         ) from None

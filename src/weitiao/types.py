@@ -24,6 +24,7 @@ class Example:
 
     @property
     def text(self) -> str:
+        """The input called "text"."""
         return self.inputs["text"]
 
 
@@ -102,8 +103,10 @@ class Dataset:
 
     @property
     def texts(self) -> list[str]:
+        """The text of every example."""
         return [example.text for example in self.examples]
 
     @property
     def labels(self) -> list[str]:
+        """The label of every example; "" where there is none."""
         return [example.label or "" for example in self.examples]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bundles import make_bundle
 
+from bundles import make_bundle
 from weitiao.bundle import Bundle
 
 

@@ -51,7 +51,9 @@ def quantised(rows: int, columns: int, random: np.random.Generator) -> tuple[byt
 def tokenizer_bytes() -> bytes:
     blob = [piece.encode() for piece, _ in PIECES]
     offsets = np.cumsum([0, *map(len, blob)])
-    out = struct.pack("<i4iQ", len(PIECES), *(SPECIAL[t] for t in ("<s>", "</s>", "<pad>", "<unk>")), len(b"".join(blob)))
+    out = struct.pack(
+        "<i4iQ", len(PIECES), *(SPECIAL[t] for t in ("<s>", "</s>", "<pad>", "<unk>")), len(b"".join(blob))
+    )
     out += offsets.astype("<u4").tobytes() + np.array([score for _, score in PIECES], "<f4").tobytes() + b"".join(blob)
     out += struct.pack("<iI", len(NORMALISATION), sum(map(len, NORMALISATION.values())))
     for character, to in NORMALISATION.items():
@@ -84,7 +86,9 @@ def write_e5(path: Path, layers: int = 2) -> E5File:
         for short, name in (("aln", "attention.output.LayerNorm"), ("oln", "output.LayerNorm")):
             plain(f"l{layer}.{short}.w", f"encoder.layer.{layer}.{name}.weight", HIDDEN)
             plain(f"l{layer}.{short}.b", f"encoder.layer.{layer}.{name}.bias", HIDDEN)
-    head = struct.pack("<4sI7ifi", b"E5S1", 1, HIDDEN, layers, HEADS, FEED_FORWARD, len(PIECES), POSITIONS, TYPES, 1e-12, 32)
+    head = struct.pack(
+        "<4sI7ifi", b"E5S1", 1, HIDDEN, layers, HEADS, FEED_FORWARD, len(PIECES), POSITIONS, TYPES, 1e-12, 32
+    )
     head += tokenizer_bytes()
     directory = sum(2 + len(name) + 21 for name in packed) + 4
     at = len(head) + directory
@@ -92,7 +96,9 @@ def write_e5(path: Path, layers: int = 2) -> E5File:
     for name, (kind, weights, raw) in packed.items():
         padding = -(at + len(body)) % 64  # tensors are aligned
         body += bytes(padding)
-        entries += struct.pack("<H", len(name)) + name.encode() + struct.pack("<BIQQ", kind, weights, at + len(body), len(raw))
+        entries += (
+            struct.pack("<H", len(name)) + name.encode() + struct.pack("<BIQQ", kind, weights, at + len(body), len(raw))
+        )
         body += raw
     path.write_bytes(head + entries + body)
     return E5File(path, expected)

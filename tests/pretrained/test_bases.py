@@ -63,7 +63,9 @@ def test_what_the_model_card_and_sentence_transformers_say(tiny_bert: Path, tmp_
     assert (base.licence, base.languages, base.pooling) == ("mit", ("zh", "en"), "cls")
 
 
-def test_the_list_says_what_is_installed_without_rebuilding_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_says_what_is_installed_without_rebuilding_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WEITIAO_CACHE", str(tmp_path / "cache"))
     found = {base["name"]: base for base in weitiao.bases()["bases"]}
     assert set(found) == {"e5-small", "minilm"}
@@ -200,7 +202,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return tried
 
 
-def test_a_hub_out_of_reach_names_the_offline_ways(no_network: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_out_of_reach_names_the_offline_ways(
+    no_network: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import huggingface_hub.constants
     import huggingface_hub.utils
 
@@ -223,7 +227,7 @@ def test_a_hub_name_that_is_none(name: str, no_network: list[Any]) -> None:
 
 def suggestion(tmp_path: Path, texts: list[str], labels: int = 2) -> dict[str, Any]:
     table = tmp_path / "t.csv"
-    lines = "".join(f"{text} {n},{'abcdefghijklm'[n % labels]}\n" for n, text in enumerate(texts))
+    lines = "".join(f'"{text} {n}",{"abcdefghijklm"[n % labels]}\n' for n, text in enumerate(texts))
     table.write_text("text,label\n" + lines, encoding="utf-8")
     return weitiao.bases(suggest=str(table))
 

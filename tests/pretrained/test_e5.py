@@ -76,7 +76,12 @@ def test_the_tokenizer_as_transformers_sees_it(rebuilt: Path) -> None:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(rebuilt)
-    assert (tokenizer.pad_token_id, tokenizer.unk_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id) == (1, 3, 0, 2)
+    assert (tokenizer.pad_token_id, tokenizer.unk_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id) == (
+        1,
+        3,
+        0,
+        2,
+    )
     assert tokenizer.model_max_length == 16
     assert tokenizer("ab", "你好")["input_ids"] == [0, 9, 2, 2, 4, 12, 2]
     assert tokenizer.decode(tokenizer("ab 你好")["input_ids"], skip_special_tokens=True) == "ab 你好"

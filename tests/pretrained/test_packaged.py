@@ -47,7 +47,9 @@ def test_a_damaged_cache_heals_itself(small_e5: Path, name: str, damage: str) ->
         file.unlink()
     else:
         middle = len(before) // 2
-        file.write_bytes(before[:middle] + (bytes([before[middle] ^ 1]) + before[middle + 1 :] if damage == "flip" else b""))
+        file.write_bytes(
+            before[:middle] + (bytes([before[middle] ^ 1]) + before[middle + 1 :] if damage == "flip" else b"")
+        )
     folder = packaged.e5_small()
     assert (folder / name).read_bytes() == before
 
@@ -121,10 +123,14 @@ def embed(name: str, texts: list[str], alone: bool = False) -> Any:
     network = Network(load_encoder(Path(base.path)), 2, base.pooling).eval()
     tokenizer = Tokenizer.from_file(str(Path(base.path) / "tokenizer.json"))
     tokenizer.no_padding()
-    rows = encode(tokenizer, [base.prefix + text for text in texts], [0] * len(texts), pad=network.encoder.config.pad_token_id)
+    rows = encode(
+        tokenizer, [base.prefix + text for text in texts], [0] * len(texts), pad=network.encoder.config.pad_token_id
+    )
     batches = [[at] for at in range(len(texts))] if alone else [list(range(len(texts)))]
     with torch.inference_mode():
-        parts = [network.features(batch.input_ids, batch.attention_mask) for batch in (collate(rows, b) for b in batches)]
+        parts = [
+            network.features(batch.input_ids, batch.attention_mask) for batch in (collate(rows, b) for b in batches)
+        ]
     return torch.nn.functional.normalize(torch.cat(parts), dim=1)
 
 

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from bundles import make_bundle
 
+from bundles import make_bundle
 from weitiao.bundle import Bundle, create
 from weitiao.runtime import open_engine
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundles import bare_bundle, copied, make_bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bundles import bare_bundle, copied, make_bundle
 from weitiao.bundle import Bundle
 from weitiao.bundle.manifest import write_manifest
 from weitiao.errors import BundleError, DataError
@@ -75,7 +75,7 @@ def test_no_texts_give_no_answers(engine: Engine) -> None:
 
 @pytest.mark.parametrize("texts", [[1], ["a", None], [b"a"], "text", [["a"]]])
 def test_what_is_no_text_is_told(engine: Engine, texts: list) -> None:
-    with pytest.raises(DataError, match="string|list of texts"):
+    with pytest.raises(DataError, match=r"string|list of texts"):
         engine.predict(texts)
 
 
@@ -121,7 +121,13 @@ def test_batches_hold_every_text_once_within_the_budget(lengths: list[int]) -> N
 
 @pytest.mark.parametrize(
     ("kind", "tolerance"),
-    [("openvino fp32", 1e-3), ("onnx fp32", 1e-4), ("openvino bf16", 0.15), ("openvino int8", 0.25), ("onnx int8", 0.25)],
+    [
+        ("openvino fp32", 1e-3),
+        ("onnx fp32", 1e-4),
+        ("openvino bf16", 0.15),
+        ("openvino int8", 0.25),
+        ("onnx int8", 0.25),
+    ],
 )
 def test_every_engine_answers_like_torch(
     engine: Engine, compressed: dict[str, Bundle], kind: str, tolerance: float

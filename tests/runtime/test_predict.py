@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 from pathlib import Path
 
 import pytest
-from bundles import copied
 
+from bundles import copied
 from weitiao.bundle import Bundle
 from weitiao.errors import BundleError, DataError, OutputError
 from weitiao.runtime import open_engine, predict
-from weitiao.runtime import predict as predicting
 
 
 def rows_of(path: Path, encoding: str = "utf-8-sig") -> list[dict[str, str]]:
@@ -20,15 +20,15 @@ def rows_of(path: Path, encoding: str = "utf-8-sig") -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_table_comes_back_with_answers_in_order(tuned: Bundle, tmp_path: Path, monkeypatch) -> None:
-    import importlib
-
+def test_the_table_comes_back_with_answers_in_order(
+    tuned: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = importlib.import_module("weitiao.runtime.predict")
     monkeypatch.setattr(module, "CHUNK", 7)
     texts = [f"第{n}条：{'很好' if n % 3 else '很差'}" for n in range(50)]
     table = tmp_path / "in.csv"
     table.write_text("编号,text,note\n" + "".join(f'{n},{t},"a, ""b"""\n' for n, t in enumerate(texts)), "utf-8")
-    result = predicting(tuned.path, table, tmp_path / "out.csv", digest=tuned.digest)
+    result = predict(tuned.path, table, tmp_path / "out.csv", digest=tuned.digest)
     found = rows_of(tmp_path / "out.csv")
     assert [row["编号"] for row in found] == [str(n) for n in range(50)]
     assert {row["note"] for row in found} == {'a, "b"'}
@@ -135,7 +135,9 @@ def test_bad_input_leaves_nothing(tuned: Bundle, tmp_path: Path) -> None:
         assert not (tmp_path / "out.csv").exists()
 
 
-def test_a_failure_half_way_leaves_nothing(tuned: Bundle, tmp_path: Path, reviews: Path, monkeypatch) -> None:
+def test_a_failure_half_way_leaves_nothing(
+    tuned: Bundle, tmp_path: Path, reviews: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from weitiao.runtime import Engine
 
     def fail(*_: object) -> None:

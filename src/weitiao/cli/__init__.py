@@ -17,7 +17,9 @@ app = typer.Typer(
 )
 app.command("check", help=say("Look over a table of examples before tuning."))(check.command)
 app.command("tune", help=say("Tune a base on a labelled table; writes a bundle and a report."))(tune.command)
-app.command("evaluate", help=say("Measure a bundle on a labelled table, alone or against another bundle."))(evaluate.command)
+app.command("evaluate", help=say("Measure a bundle on a labelled table, alone or against another bundle."))(
+    evaluate.command
+)
 app.command("compress", help=say("Make a smaller, faster bundle of a bundle."))(compress.command)
 app.command("predict", help=say("Label the rows of a file."))(predict.command)
 app.command("bases", help=say("Show the pretrained bases, or say which suits a table."))(bases.command)

@@ -16,12 +16,14 @@ Json = Annotated[bool, typer.Option("--json", help=say("Print one JSON object on
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help=say("Seed of everything random."))]
 Text = Annotated[str | None, typer.Option("--text", metavar="COLUMN", help=say("The column that holds the text."))]
 Label = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help=say("The column that holds the label."))]
-Encoding = Annotated[str | None, typer.Option("--encoding", help=say("The file's character encoding; found by itself without."))]
+Encoding = Annotated[
+    str | None, typer.Option("--encoding", help=say("The file's character encoding; found by itself without."))
+]
 Digest = Annotated[str | None, typer.Option("--digest", help=say("Refuse the bundle unless its digest is this one."))]
 
 
 def answer(json: bool, work: Callable[[], dict[str, Any]], show: Callable[[dict[str, Any]], None]) -> None:
-    """Run ``work`` and show its answer; exit code 1 when a stated bar was missed, 2 when the input or call was wrong."""
+    """Run ``work`` and show its answer; exit code 1: a stated bar was missed, 2: the input or call was wrong."""
     try:
         found = work()
     except WeitiaoError as error:

@@ -14,7 +14,9 @@ MB = 2**20
 
 def command(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
-    suggest: Annotated[str | None, typer.Option(metavar="DATA", help=say("Say which base to start from for this table."))] = None,
+    suggest: Annotated[
+        str | None, typer.Option(metavar="DATA", help=say("Say which base to start from for this table."))
+    ] = None,
     text: Text = None,
     label: Label = None,
     seed: Seed = 0,
@@ -39,6 +41,13 @@ def _show(found: dict[str, Any]) -> None:
             print(f"{base['name']:<10} {base['about']}  ({base['licence']}, {state})")
         print(say("Or name a folder that holds config.json and model.safetensors, or hub:org/name."))
     else:
-        print(f"{found['name']}: {found['family']}, {found['parameters'] / 1e6:.1f}M, {found['layers']} × {found['hidden_size']}")
-        print(say("Languages {languages}; licence {licence}", languages=", ".join(found["languages"]), licence=found["licence"]))
+        size = f"{found['parameters'] / 1e6:.1f}M, {found['layers']} × {found['hidden_size']}"
+        print(f"{found['name']}: {found['family']}, {size}")
+        print(
+            say(
+                "Languages {languages}; licence {licence}",
+                languages=", ".join(found["languages"]),
+                licence=found["licence"],
+            )
+        )
         print(f"{found['path']} ({found['bytes'] / MB:.0f} MB)")

@@ -40,7 +40,8 @@ def verify(
 def _show(found: dict[str, Any]) -> None:
     info = found["info"]
     print(f"{found['bundle']}  ({found['bytes'] / MB:.1f} MB)\n  digest {found['digest']}")
-    print(f"  {info['task']}: {info['base'].get('name')} → {info['engine']} {info['precision']}, {len(info['labels'])} labels")
+    engine = f"{info['engine']} {info['precision']}"
+    print(f"  {info['task']}: {info['base'].get('name')} → {engine}, {len(info['labels'])} labels")
     for name, value in info["metrics"].items():
         if isinstance(value, float):
             print(f"  {name} {value:.4f}")

@@ -17,7 +17,10 @@ def command(
     out: Annotated[str, typer.Option(metavar="BUNDLE", help=say("Folder to make for the smaller bundle."))],
     to: Annotated[str, typer.Option(help=say("openvino or onnx."))] = "openvino",
     precision: Annotated[str | None, typer.Option(help=say("int8, bf16 (openvino) or fp32."))] = None,
-    data: Annotated[str | None, typer.Option(metavar="DATA", help=say("Texts to calibrate and measure with; else the table it was tuned on."))] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help=say("Texts to calibrate and measure with; else the table it was tuned on.")),
+    ] = None,
     max_drop: Annotated[float, typer.Option(help=say("Points of accuracy that may be lost."))] = 1.0,
     force: Annotated[bool, typer.Option("--force", help=say("Keep the bundle even if it loses more."))] = False,
     seed: Seed = 0,

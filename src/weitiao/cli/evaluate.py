@@ -48,7 +48,8 @@ def _show(found: dict[str, Any]) -> None:
         other, test = found["against"], found["against"]["mcnemar"]
         print(
             say(
-                "Against {bundle}: accuracy {accuracy}; only this one right on {b} rows, only the other on {c} (McNemar's p = {p:.3g}).",
+                "Against {bundle}: accuracy {accuracy}; only this one right on {b} rows, only the other on {c} "
+                "(McNemar's p = {p:.3g}).",
                 bundle=other["bundle"],
                 accuracy=percent(other["metrics"]["accuracy"]),
                 b=test["b"],

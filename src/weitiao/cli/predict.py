@@ -13,7 +13,9 @@ from weitiao.languages import say
 def command(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE")],
     data: Annotated[str, typer.Argument(metavar="DATA")],
-    out: Annotated[str, typer.Option(metavar="FILE", help=say("File to write: .csv, .tsv, .jsonl, .parquet or .xlsx."))],
+    out: Annotated[
+        str, typer.Option(metavar="FILE", help=say("File to write: .csv, .tsv, .jsonl, .parquet or .xlsx."))
+    ],
     text: Text = None,
     encoding: Encoding = None,
     digest: Digest = None,

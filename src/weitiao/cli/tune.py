@@ -20,14 +20,20 @@ def command(
     label: Label = None,
     base: Annotated[str | None, typer.Option(help=say("e5-small, minilm, a folder, or hub:org/name."))] = None,
     method: Annotated[str | None, typer.Option(help=say("full, head or lora."))] = None,
-    dev: Annotated[str | None, typer.Option(metavar="DATA", help=say("Table to choose by; else rows are held out."))] = None,
-    test: Annotated[str | None, typer.Option(metavar="DATA", help=say("Table to measure on; else rows are held out."))] = None,
+    dev: Annotated[
+        str | None, typer.Option(metavar="DATA", help=say("Table to choose by; else rows are held out."))
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option(metavar="DATA", help=say("Table to measure on; else rows are held out."))
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help=say("Passes over the training rows."))] = None,
     learning_rate: Annotated[float | None, typer.Option(help=say("Highest learning rate."))] = None,
     batch_size: Annotated[int | None, typer.Option(help=say("Texts a step."))] = None,
     max_length: Annotated[int | None, typer.Option(help=say("Tokens a text; the rest is cut."))] = None,
     recipe: Annotated[str | None, typer.Option(metavar="FILE", help=say("TOML file of recipe settings."))] = None,
-    setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=say("Any other recipe setting."))] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=say("Any other recipe setting."))
+    ] = None,
     encoding: Encoding = None,
     seed: Annotated[int | None, typer.Option("--seed", help=say("Seed of everything random."))] = None,
     json: Json = False,

@@ -48,15 +48,18 @@ def partition(
     """
     dataset = deduplicate(load(data, text=text, label=label, encoding=encoding))
     require_trainable(dataset)
-    columns = {"text": dataset.text_column, "label": dataset.label_column, "encoding": encoding}
+
+    def held(source: str) -> list[Example]:
+        return load(source, text=dataset.text_column, label=dataset.label_column, encoding=encoding).examples
+
     rest = dataset.examples
     if test:
-        test_rows = load(test, **columns).examples
+        test_rows = held(test)
     else:
         rest, test_rows = split(rest, shares[1], seed)
     dev_share = min(0.1, MOST_DEV / max(1, len(rest))) if shares[0] is None else shares[0]
     if dev:
-        dev_rows = load(dev, **columns).examples
+        dev_rows = held(dev)
     else:
         rest, dev_rows = split(rest, dev_share, seed)
     labels = sorted({example.label or "" for example in rest})

@@ -30,10 +30,16 @@ def recover(where: Mapping[str, Any]) -> tuple[list[Example], list[Example], lis
         )
     except (DataError, KeyError) as error:
         raise DataError(
-            say("The table that this bundle was tuned on can't be used again ({error}). Name one with --data.", error=error)
+            say(
+                "The table that this bundle was tuned on can't be used again ({error}). Name one with --data.",
+                error=error,
+            )
         ) from None
     if found.dataset.fingerprint != where.get("fingerprint"):
         raise DataError(
-            say("{source} has changed since this bundle was tuned on it. Name a table with --data.", source=where["source"])
+            say(
+                "{source} has changed since this bundle was tuned on it. Name a table with --data.",
+                source=where["source"],
+            )
         )
     return found.train, found.dev, found.test

@@ -17,9 +17,29 @@ from weitiao.pretrained.e5 import sha256_of
 from weitiao.pretrained.packaged import PACKAGED
 from weitiao.types import Base
 
-FAMILIES = ("bert", "roberta", "xlm-roberta", "distilbert", "ernie", "deberta", "deberta-v2", "modernbert", "electra", "camembert")
+FAMILIES = (
+    "bert",
+    "roberta",
+    "xlm-roberta",
+    "distilbert",
+    "ernie",
+    "deberta",
+    "deberta-v2",
+    "modernbert",
+    "electra",
+    "camembert",
+)
 HUB = "hub:"
 WANTED_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md"]
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "sentencepiece.bpe.model",
+    "spm.model",
+    "spiece.model",
+    "tokenizer.model",
+)
 UNLIMITED = 10**6  # some tokenizers state 10**30 where they know of no limit
 
 
@@ -49,7 +69,8 @@ def resolve(name: str) -> Base:
     hint = say(' Did you mean "{name}"?', name=near[0]) if near else ""
     raise BaseModelError(
         say(
-            'No base is called "{name}".{hint} Expected one of {packaged}, a folder with config.json and model.safetensors, or hub:org/name.',
+            'No base is called "{name}".{hint} Expected one of {packaged}, a folder with config.json '
+            "and model.safetensors, or hub:org/name.",
             name=name,
             hint=hint,
             packaged=", ".join(PACKAGED),
@@ -61,11 +82,12 @@ def _from_hub(repository: str) -> Path:
     hub = require("huggingface_hub", "tune")
     try:
         return Path(hub.snapshot_download(repository, allow_patterns=WANTED_FILES))
-    except Exception as error:  # the hub client raises many kinds; each means that the folder isn't here
+    except Exception as error:  # noqa: BLE001  the hub client raises many kinds; each means that the folder isn't here
         raise BaseModelError(
             say(
-                "{name} can't be had from the hub ({error}). Without a hub: use a packaged base ({packaged}), or copy the model's folder "
-                "here from a machine that has it and name that folder: --base ./folder. A mirror is set with HF_ENDPOINT=https://…",
+                "{name} can't be had from the hub ({error}). Without a hub: use a packaged base ({packaged}), "
+                "or copy the model's folder here from a machine that has it and name that folder: --base ./folder. "
+                "A mirror is set with HF_ENDPOINT=https://…",
                 name=HUB + repository,
                 error=str(error).splitlines()[0] if str(error) else type(error).__name__,
                 packaged=", ".join(PACKAGED),
@@ -85,6 +107,10 @@ def describe(folder: Path, name: str) -> Base:
                 "convert them where they are trusted with model.save_pretrained(folder, safe_serialization=True).",
                 folder=folder,
             )
+        )
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):  # transformers would make up an empty one
+        raise BaseModelError(
+            say("{folder} has no tokenizer (tokenizer.json). Copy it from where the model came from.", folder=folder)
         )
     shapes = [shape for path in weights for shape in _tensor_shapes(path)]
     card = _model_card(folder)
@@ -148,7 +174,7 @@ def _tensor_shapes(path: Path) -> list[list[int]]:
         if any(entry["data_offsets"][1] > payload for entry in tensors):
             raise ValueError("the file is shorter than its header says")
         return [entry["shape"] for entry in tensors]
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise BaseModelError(say("{file} is damaged: {error}. Copy it again.", file=path, error=error)) from None
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ LAYER_NORMS = {"attention.output.LayerNorm": "aln", "output.LayerNorm": "oln"}
 
 
 def sha256_of(path: Path) -> str:
+    """The file's sha256, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -111,11 +113,13 @@ def _write_tokenizer(cursor: _Cursor, folder: Path, max_length: int) -> dict[str
     scores = cursor.array("<f4", count).tolist()
     blob = bytes(cursor.array("u1", blob_bytes))
     replacements = _normalisation(cursor)
-    pieces = [blob[a:b].decode("utf-8") for a, b in zip(offsets, offsets[1:], strict=False)]
+    pieces = [blob[a:b].decode("utf-8") for a, b in pairwise(offsets)]
 
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-    tokenizer = Tokenizer(models.Unigram(list(zip(pieces, scores, strict=True)), unk_id=special["<unk>"], byte_fallback=False))
+    tokenizer = Tokenizer(
+        models.Unigram(list(zip(pieces, scores, strict=True)), unk_id=special["<unk>"], byte_fallback=False)
+    )
     to_space = "".join(c for c, to in replacements.items() if to == " ")
     to_nothing = "".join(c for c, to in replacements.items() if to == "")
     tokenizer.normalizer = normalizers.Sequence(
@@ -164,7 +168,9 @@ def _normalisation(cursor: _Cursor) -> dict[str, str]:
     return found
 
 
-def _tensors(cursor: _Cursor, hidden: int, layers: int, feed_forward: int, vocabulary: int) -> dict[str, np.ndarray[Any, Any]]:
+def _tensors(
+    cursor: _Cursor, hidden: int, layers: int, feed_forward: int, vocabulary: int
+) -> dict[str, np.ndarray[Any, Any]]:
     (count,) = cursor.take("i")
     where: dict[str, tuple[int, int]] = {}
     for _ in range(count):
@@ -179,7 +185,9 @@ def _tensors(cursor: _Cursor, hidden: int, layers: int, feed_forward: int, vocab
 
     def dequantised(name: str, rows: int, columns: int) -> np.ndarray[Any, Any]:
         blocks = rows * columns // BLOCK
-        raw = np.frombuffer(cursor.data, "u1", blocks * BYTES_PER_BLOCK, where[name][0]).reshape(blocks, BYTES_PER_BLOCK)
+        raw = np.frombuffer(cursor.data, "u1", blocks * BYTES_PER_BLOCK, where[name][0]).reshape(
+            blocks, BYTES_PER_BLOCK
+        )
         scale = raw[:, :2].copy().view("<f2").astype(np.float32)
         nibbles = np.concatenate([raw[:, 2:] & 15, raw[:, 2:] >> 4], axis=1).astype(np.float32)
         return ((nibbles - 8) * scale).reshape(rows, columns)

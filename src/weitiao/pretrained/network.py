@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from weitiao.errors import BaseModelError
+from weitiao.languages import say
 
 
 def quiet_transformers() -> None:
@@ -19,15 +23,55 @@ def quiet_transformers() -> None:
 
 
 def load_encoder(folder: Path) -> nn.Module:
-    """The encoder in ``folder`` in float32, without the pooler that some families add for next-sentence prediction."""
+    """The encoder in ``folder`` in float32, without the pooler that some families add for next-sentence prediction.
+
+    Raises BaseModelError when the weights can't be read or aren't all there: transformers alone would draw at random
+    what is missing, and say so only in a log.
+    """
     from transformers import AutoModel
 
     quiet_transformers()
-    encoder: Any = AutoModel.from_pretrained(folder, local_files_only=True, trust_remote_code=False, dtype=torch.float32)
+    try:
+        encoder: Any
+        encoder, found = AutoModel.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        why = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise BaseModelError(
+            say("{folder} can't be loaded as a pretrained model: {why}", folder=folder, why=why)
+        ) from None
+    missing = sorted(name for name in found["missing_keys"] if not name.startswith("pooler."))
+    if missing:
+        raise BaseModelError(
+            say(
+                "The weights in {folder} don't belong to its config.json: {count} tensors are missing, "
+                "the first is {first}. Copy the whole folder again.",
+                folder=folder,
+                count=len(missing),
+                first=missing[0],
+            )
+        )
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
     module: nn.Module = encoder
     return module
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The fast tokenizer in ``folder`` as transformers opens it. Raises BaseModelError."""
+    from transformers import AutoTokenizer
+
+    quiet_transformers()
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer.backend_tokenizer  # noqa: B018 - only fast tokenizers have one
+    except Exception as error:  # noqa: BLE001 - the tokenizers library raises plain Exception
+        why = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise BaseModelError(
+            say("The tokenizer in {folder} can't be used: {why}. Expected a tokenizer.json.", folder=folder, why=why)
+        ) from None
+    return tokenizer
 
 
 class Network(nn.Module):
@@ -55,6 +99,7 @@ class Network(nn.Module):
         return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1.0)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Logits ``[batch, n_labels]``."""
         logits: Tensor = self.head(self.dropout(self.features(input_ids, attention_mask)))
         return logits
 
@@ -62,7 +107,10 @@ class Network(nn.Module):
         """Write ``encoder/`` and ``head.safetensors`` into ``folder``."""
         encoder: Any = self.encoder
         encoder.save_pretrained(folder / "encoder")
-        save_file({"weight": self.head.weight.detach().contiguous(), "bias": self.head.bias.detach()}, folder / "head.safetensors")
+        save_file(
+            {"weight": self.head.weight.detach().contiguous(), "bias": self.head.bias.detach()},
+            folder / "head.safetensors",
+        )
 
     @classmethod
     def load(cls, folder: Path, n_labels: int, pooling: str) -> Network:

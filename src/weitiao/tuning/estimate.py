@@ -34,6 +34,7 @@ class Foretold:
 
 
 def weights_mb(network: torch.nn.Module) -> float:
+    """What the parameters take, in MB."""
     return sum(parameter.nbytes for parameter in network.parameters()) / MB
 
 
@@ -99,7 +100,9 @@ def rehearse_inference(network: Network, rows: Encoded, bf16: bool, what: str = 
 def foretell(network: Network, train: Encoded, dev: Encoded, test: Encoded, loss: Loss, schedule: Schedule) -> Foretold:
     """For the methods that go through the loop."""
     training = rehearse_training(network, train, loss, schedule)
-    answering = rehearse_inference(network, dev, schedule.bf16) * (schedule.epochs + 1) + rehearse_inference(network, test, schedule.bf16)
+    answering = rehearse_inference(network, dev, schedule.bf16) * (schedule.epochs + 1) + rehearse_inference(
+        network, test, schedule.bf16
+    )
     learned = sum(p.nbytes for p in network.parameters() if p.requires_grad) / MB
     writing = weights_mb(network) / WRITING_MB_PER_SECOND
     return Foretold(
@@ -116,7 +119,9 @@ def foretell_head(network: Network, rows: dict[str, Encoded], bf16: bool, recipe
     train, dev, test = rows["train"], rows["dev"], rows["test"]
     features = rehearse_inference(network, train, bf16, "features")
     rest = 2 * rehearse_inference(network, dev, bf16) + rehearse_inference(network, test, bf16)
-    some = np.random.default_rng(recipe.seed).permutation(len(train))[:SAMPLE]
+    shuffled = np.random.default_rng(recipe.seed).permutation(len(train))
+    one_of_each = np.unique(train.gold.numpy(), return_index=True)[1]  # the solver must meet every label
+    some = np.union1d(shuffled[:SAMPLE], one_of_each)
     sample = Encoded([train.ids[row] for row in some], train.gold[some], train.pad)
     known = infer(network, sample, bf16, "features"), sample.gold.numpy()
     began = time.monotonic()

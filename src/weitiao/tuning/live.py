@@ -30,7 +30,7 @@ def _cells(now: Progress) -> tuple[str, ...]:
 
 @contextmanager
 def live_table() -> Iterator[Callable[[Progress], None]]:
-    """Yield a watcher for the training loop: a live table on a terminal, else a line now and then, on standard error."""
+    """Yield a watcher for the training loop: a live table on a terminal, else lines, on standard error."""
     if not sys.stderr.isatty():
         yield _lines()
         return

@@ -34,7 +34,7 @@ class Schedule:
     shape: str
     warmup: float
     clip: float
-    patience: int
+    patience: int | None
     bf16: bool
     seed: int
 
@@ -61,11 +61,12 @@ class Progress:
 
 
 def autocast(bf16: bool) -> AbstractContextManager[Any]:
+    """bfloat16 where it is safe, in the block it is used for."""
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16)
 
 
 def optimizer_of(network: nn.Module, schedule: Schedule) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019); biases, norms and embedding rows aren't decayed, the fresh head learns faster."""
+    """AdamW (Loshchilov and Hutter 2019); biases, norms and embedding rows aren't decayed."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
@@ -107,7 +108,9 @@ def train_step(network: Network, batches: list[Batch], loss: Loss, bf16: bool) -
 
 
 @torch.inference_mode()
-def infer(network: Network, encoded: Encoded, bf16: bool, what: str = "logits", advance: Callable[[int], None] | None = None) -> np.ndarray[Any, Any]:
+def infer(
+    network: Network, encoded: Encoded, bf16: bool, what: str = "logits", advance: Callable[[int], None] | None = None
+) -> np.ndarray[Any, Any]:
     """``logits`` [n, classes] or ``features`` [n, hidden] of every text, float32, in order."""
     network.eval()
     forward = network if what == "logits" else network.features
@@ -120,14 +123,18 @@ def infer(network: Network, encoded: Encoded, bf16: bool, what: str = "logits", 
             found[row] = value
         if advance:
             advance(len(rows))
-    return torch.stack([value for value in found if value is not None]).numpy() if found else np.zeros((0, 0), np.float32)
+    return (
+        torch.stack([value for value in found if value is not None]).numpy() if found else np.zeros((0, 0), np.float32)
+    )
 
 
 def trainable_state(network: nn.Module) -> dict[str, Tensor]:
+    """A copy of every parameter that learns."""
     return {name: p.detach().clone() for name, p in network.named_parameters() if p.requires_grad}
 
 
 def restore(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """Put a `trainable_state` back."""
     parameters = dict(network.named_parameters())
     with torch.no_grad():
         for name, value in state.items():
@@ -174,20 +181,32 @@ def train(
             texts += sum(map(len, rows))
             seconds = time.monotonic() - began
             left = seconds / step * (steps - step)
-            watch(Progress(step, steps, texts / len(train_rows), losses[-1], schedule.learning_rate * factor, texts, seconds, left))
-        row = {"step": step, "epoch": epoch, "loss": float(np.mean(losses)), "dev_metric": None}
+            watch(
+                Progress(
+                    step,
+                    steps,
+                    texts / len(train_rows),
+                    losses[-1],
+                    schedule.learning_rate * factor,
+                    texts,
+                    seconds,
+                    left,
+                )
+            )
+        mean_loss, metric = float(np.mean(losses)), None
         losses.clear()
         if score:
-            row["dev_metric"] = metric = score(network)
+            metric = score(network)
             since_best += 1
             if metric > best:
                 best, since_best = metric, 0
                 best_state = trainable_state(network) if epoch < schedule.epochs else None
-        row["seconds"] = seconds = time.monotonic() - began
-        history.append(row)
+        seconds = time.monotonic() - began
+        history.append({"step": step, "epoch": epoch, "loss": mean_loss, "dev_metric": metric, "seconds": seconds})
         left = seconds / step * (steps - step)
-        watch(Progress(step, steps, epoch, row["loss"], 0.0, texts, seconds, left, True, row["dev_metric"], since_best == 0))
-        if score and since_best >= schedule.patience:
+        last = schedule.learning_rate * factor
+        watch(Progress(step, steps, epoch, mean_loss, last, texts, seconds, left, True, metric, since_best == 0))
+        if score and schedule.patience and since_best >= schedule.patience:
             break
     if best_state is not None and since_best:
         restore(network, best_state)

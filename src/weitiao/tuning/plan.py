@@ -17,7 +17,15 @@ from weitiao.tuning.recipe import METHODS, Recipe
 from weitiao.types import Base
 
 BY_SHAPE = "method, base and data"
-NOT_FOR_HEAD = ("epochs", "learning_rate", "head_learning_rate", "batch_size", "accumulation", "label_smoothing", "patience")
+NOT_FOR_HEAD = (
+    "epochs",
+    "learning_rate",
+    "head_learning_rate",
+    "batch_size",
+    "accumulation",
+    "label_smoothing",
+    "patience",
+)
 LONGEST = 256  # tokens; attention grows with the square, and a table's label is rarely decided later
 COVERED = 0.995
 
@@ -27,7 +35,8 @@ def read_recipe(file: str | None, flags: Mapping[str, Any]) -> Resolved[Recipe]:
     precision = {} if not machine.bf16() else {"precision": "bf16"}
     resolved = resolve(Recipe, file=Path(file) if file else None, flags=flags, machine=precision)
     if resolved.value.method == "head":
-        named = [name for name in NOT_FOR_HEAD if resolved.origins[name] not in ("default", "machine")]
+        # a default does no harm: a bundle's own recipe.toml, where every value stands, can be used again
+        named = [name for name in NOT_FOR_HEAD if getattr(resolved.value, name) != Recipe.model_fields[name].default]
         if named:
             raise RecipeError(
                 say(
@@ -38,7 +47,9 @@ def read_recipe(file: str | None, flags: Mapping[str, Any]) -> Resolved[Recipe]:
     return resolved
 
 
-def decide(resolved: Resolved[Recipe], base: Base, labels: list[str], longest: list[int]) -> tuple[Recipe, dict[str, str]]:
+def decide(
+    resolved: Resolved[Recipe], base: Base, labels: list[str], longest: list[int]
+) -> tuple[Recipe, dict[str, str]]:
     """Fill in what was left open; ``labels`` and ``longest`` (tokens) are of the training rows."""
     recipe, origins = resolved.value, dict(resolved.origins)
     chosen: dict[str, Any] = {}
@@ -47,7 +58,12 @@ def decide(resolved: Resolved[Recipe], base: Base, labels: list[str], longest: l
         chosen["max_length"] = min(base.max_length, LONGEST, max(16, -(-covering // 8) * 8))
     elif recipe.max_length > base.max_length:
         raise RecipeError(
-            say("max_length {given} is more than {base} can read: {most} tokens.", given=recipe.max_length, base=base.name, most=base.max_length)
+            say(
+                "max_length {given} is more than {base} can read: {most} tokens.",
+                given=recipe.max_length,
+                base=base.name,
+                most=base.max_length,
+            )
         )
     if recipe.precision is None:
         chosen["precision"] = "fp32"
@@ -58,7 +74,7 @@ def decide(resolved: Resolved[Recipe], base: Base, labels: list[str], longest: l
         if recipe.batch_size is None:
             chosen["batch_size"] = 32 if len(labels) >= 2000 else 16 if len(labels) >= 200 else 8
         if recipe.learning_rate is None:
-            chosen["learning_rate"] = method.learning_rate(base.hidden_size)
+            chosen["learning_rate"] = float(f"{method.learning_rate(base):.2g}")
         rate = recipe.learning_rate or chosen["learning_rate"]
         if recipe.head_learning_rate is None:
             chosen["head_learning_rate"] = max(rate, 1e-3)
@@ -70,7 +86,10 @@ def decide(resolved: Resolved[Recipe], base: Base, labels: list[str], longest: l
 
 def schedule_of(recipe: Recipe) -> Schedule:
     """The loop's share of a decided recipe."""
-    assert recipe.epochs and recipe.batch_size and recipe.learning_rate and recipe.head_learning_rate
+    assert recipe.epochs is not None
+    assert recipe.batch_size is not None
+    assert recipe.learning_rate is not None
+    assert recipe.head_learning_rate is not None
     return Schedule(
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,

@@ -17,7 +17,8 @@ class Recipe(BaseModel):
     """Every choice that tuning makes. ``None`` means: chosen for this data, base, method and machine before it starts.
 
     Shares are fractions of the rows; lengths count tokens; ``warmup`` is the fraction of the steps in which the
-    learning rate rises; ``patience`` counts epochs without a better dev score. ``split_seed`` decides which rows are
+    learning rate rises; ``patience`` counts epochs without a better dev score before
+    training stops; without one all epochs run, as foretold, and the best is kept. ``split_seed`` decides which rows are
     held out, ``seed`` everything else, so that runs of several seeds are measured on the same rows.
     """
 
@@ -38,7 +39,7 @@ class Recipe(BaseModel):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
-    patience: int = Field(default=3, ge=1)
+    patience: int | None = Field(default=None, ge=1)
     max_length: int | None = Field(default=None, ge=4, le=8192)
     precision: Literal["bf16", "fp32"] | None = None
     dev_share: float | None = Field(default=None, ge=0, lt=1)

@@ -137,13 +137,10 @@ def _tell_recipe(job: Job) -> None:
 
 
 def _prepare(resolved: Any, base: Base, parts: Partition) -> tuple[Job, float]:
-    from transformers import AutoTokenizer
-
-    from weitiao.pretrained.network import quiet_transformers
+    from weitiao.pretrained.network import load_tokenizer
     from weitiao.tuning.batches import encode
 
-    quiet_transformers()
-    tokenizer: Any = AutoTokenizer.from_pretrained(base.path, local_files_only=True, trust_remote_code=False)
+    tokenizer = load_tokenizer(Path(base.path))
     fast = tokenizer.backend_tokenizer
     fast.no_padding()
     fast.no_truncation()
@@ -275,8 +272,14 @@ def _write(job: Job, result: Result, place: Path, report: Path) -> None:
     from weitiao.tasks.classify import answers
 
     labels, test = job.parts.labels, job.parts.test
-    predictions = answers(result.test_logits, labels, result.temperature, [example.id for example in test]) if test else []
-    figures = evaluate_predictions(labels, [example.label or "" for example in test], predictions, job.recipe.seed) if test else {}
+    predictions = (
+        answers(result.test_logits, labels, result.temperature, [example.id for example in test]) if test else []
+    )
+    figures = (
+        evaluate_predictions(labels, [example.label or "" for example in test], predictions, job.recipe.seed)
+        if test
+        else {}
+    )
     info = BundleInfo(
         task=job.recipe.task,
         labels=labels,
@@ -293,7 +296,13 @@ def _write(job: Job, result: Result, place: Path, report: Path) -> None:
         metrics=figures.get("metrics", {}),
     )
     answer = result.answer
-    told = {**figures, "machine": machine.describe(), "seed": job.recipe.seed, "data": job.parts.where, "history": result.history}
+    told = {
+        **figures,
+        "machine": machine.describe(),
+        "seed": job.recipe.seed,
+        "data": job.parts.where,
+        "history": result.history,
+    }
     machine.release_memory()
     with create(place, info) as folder:
         result.network.save(folder)
@@ -333,4 +342,6 @@ def _report(job: Job, result: Result, figures: dict[str, Any], predictions: list
         write_set_aside(folder / "set_aside.csv", job.parts.dataset.set_aside)
     curve = None if job.recipe.method == "head" else result.history
     shown = sections(figures, job.parts.test, predictions, history=curve)
-    (folder / "report.html").write_text(page(say("Tuning {source}", source=Path(job.parts.dataset.source).name), shown), encoding="utf-8")
+    (folder / "report.html").write_text(
+        page(say("Tuning {source}", source=Path(job.parts.dataset.source).name), shown), encoding="utf-8"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,13 +12,12 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
     from weitiao.tuning.recipe import Recipe
+    from weitiao.types import Base
 
-REFERENCE_HIDDEN_SIZE = 768
 
-
-def learning_rate(hidden_size: int) -> float:
-    """3e-5 is the customary rate at hidden size 768 (Devlin et al. 2019); smaller encoders bear more, measured here."""
-    return 3e-5 * REFERENCE_HIDDEN_SIZE / hidden_size * 2
+def learning_rate(base: Base) -> float:
+    """3e-5 is customary for 12 layers of 768 (Devlin et al. 2019); narrower and shallower encoders bear more."""
+    return 3e-5 * (768 / base.hidden_size) ** 2 * math.sqrt(12 / base.layers)
 
 
 def epochs(rows_per_class: float) -> int:
@@ -30,7 +30,6 @@ class TouchedRows(nn.Module):
 
     Rows that no training text holds get no gradient, so leaving them out of the optimiser changes nothing but the
     weight decay they would have suffered, and saves two moments and an update of the whole table at each step.
-    ``forward(input_ids [...]) -> vectors [..., hidden]``.
     """
 
     def __init__(self, table: nn.Embedding, used: Tensor) -> None:
@@ -44,6 +43,7 @@ class TouchedRows(nn.Module):
         self.position: Tensor
 
     def forward(self, input_ids: Tensor) -> Tensor:
+        """``input_ids [...] -> vectors [..., hidden]``; in training every id must be one of ``used``."""
         position = self.position[input_ids]
         if self.training:  # every training token is in the table of used rows
             return functional.embedding(position, self.rows)

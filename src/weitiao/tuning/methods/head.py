@@ -44,8 +44,19 @@ def fit(network: Network, recipe: Recipe, train: tuple[Array, Array], dev: tuple
             model.fit((features - mean) / scale, gold)
         answers = model.predict((dev[0] - mean) / scale) if len(dev[1]) else gold
         score = float(f1_score(dev[1] if len(dev[1]) else gold, answers, average="macro"))
-        loss = float(-np.log(np.clip(model.predict_proba((features - mean) / scale)[np.arange(len(gold)), gold], 1e-9, 1)).mean())
-        history.append({"step": step, "epoch": float(step), "loss": loss, "dev_metric": score, "penalty": penalty, "seconds": time.monotonic() - began})
+        loss = float(
+            -np.log(np.clip(model.predict_proba((features - mean) / scale)[np.arange(len(gold)), gold], 1e-9, 1)).mean()
+        )
+        history.append(
+            {
+                "step": step,
+                "epoch": float(step),
+                "loss": loss,
+                "dev_metric": score,
+                "penalty": penalty,
+                "seconds": time.monotonic() - began,
+            }
+        )
         if best is None or score > best[0]:
             best = (score, model)
     assert best is not None

@@ -11,10 +11,11 @@ from weitiao.errors import require
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
     from weitiao.tuning.recipe import Recipe
+    from weitiao.types import Base
 
 
-def learning_rate(hidden_size: int) -> float:
-    """About ten times the rate of full tuning, independent of the width: the update starts at zero."""
+def learning_rate(base: Base) -> float:
+    """About ten times the rate of full tuning, whatever the base: the update starts at zero."""
     return 2e-3
 
 

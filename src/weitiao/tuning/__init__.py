@@ -1,0 +1,1 @@
+"""Tuning: a plan, one training loop, and the methods, one file each. Start at `tune`."""

@@ -1,0 +1,181 @@
+"""The methods: what learns, what stays, and that the network is itself again afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from weitiao.tasks.classify import loss_of, probabilities  # noqa: E402
+from weitiao.tuning.batches import Encoded, collate  # noqa: E402
+from weitiao.tuning.loop import Schedule, infer, train, train_step  # noqa: E402
+from weitiao.tuning.methods import full, head, lora  # noqa: E402
+from weitiao.tuning.recipe import Recipe  # noqa: E402
+
+
+def quick(**changes: Any) -> Schedule:
+    settings = {"epochs": 1, "batch_size": 16, "accumulation": 1, "learning_rate": 1e-2, "head_learning_rate": 1e-2}
+    fixed = {
+        "weight_decay": 0.1,
+        "shape": "linear",
+        "warmup": 0.0,
+        "clip": 1.0,
+        "patience": 3,
+        "bf16": False,
+        "seed": 0,
+    }
+    return Schedule(**{**settings, **fixed, **changes})
+
+
+def used_of(encoded: Any) -> Any:
+    return torch.unique(torch.tensor([token for ids in encoded.ids for token in ids] + [encoded.pad]))
+
+
+@pytest.fixture
+def some(encoded: Any) -> Any:
+    """A few of the texts, which leave many rows of the embedding untouched."""
+    return Encoded(encoded.ids[:10], encoded.gold[:10], encoded.pad)
+
+
+def test_touched_rows_answer_and_learn_like_a_plain_embedding(
+    network: Callable[..., Any], encoded: Any, some: Any
+) -> None:
+    plain, touched = network().train(), network().train()
+    used = used_of(some)
+    assert len(used) < 0.8 * plain.encoder.config.vocab_size, "the texts touch too much for this to show anything"
+    full.prepare(touched, Recipe(), used)
+    batch, loss = collate(some, list(range(10))), loss_of([5, 5], 0.0, False)
+    train_step(plain, [batch], loss, bf16=False)
+    train_step(touched, [batch], loss, bf16=False)
+    with torch.no_grad():
+        for mode in (True, False):
+            torch.testing.assert_close(
+                plain.train(mode)(batch.input_ids, batch.attention_mask),
+                touched.train(mode)(batch.input_ids, batch.attention_mask),
+                rtol=0,
+                atol=0,
+            )
+    table, rows = plain.encoder.get_input_embeddings().weight, touched.encoder.get_input_embeddings()
+    torch.testing.assert_close(rows.rows.grad, table.grad[used])
+    untouched = torch.ones(len(table), dtype=torch.bool)
+    untouched[used] = False
+    assert not table.grad[untouched].any()
+    assert rows.table.weight.grad is None
+    np.testing.assert_array_equal(infer(plain, encoded, False), infer(touched, encoded, False), "texts with new tokens")
+
+
+def test_untouched_rows_stay_bit_identical_and_finish_puts_the_learned_ones_back(
+    network: Callable[..., Any], encoded: Any, some: Any
+) -> None:
+    made = network()
+    before = made.encoder.get_input_embeddings().weight.detach().clone()
+    names = set(dict(made.named_parameters()))
+    used = used_of(some)
+    full.prepare(made, Recipe(), used)
+    train(made, some, loss_of([5, 5], 0.0, False), quick(), None, lambda _: None)
+    during = infer(made, encoded, False)
+    full.finish(made)
+    table = made.encoder.get_input_embeddings()
+    assert isinstance(table, torch.nn.Embedding)
+    assert set(dict(made.named_parameters())) == names
+    assert all(p.requires_grad for p in made.parameters())
+    np.testing.assert_array_equal(infer(made, encoded, False), during)
+    untouched = [row for row in range(len(before)) if row not in set(used.tolist())]
+    assert torch.equal(table.weight[untouched], before[untouched])
+    learned = [row for row in used.tolist() if row != encoded.pad]
+    assert (table.weight[learned] != before[learned]).any(dim=1).all(), "a used row didn't learn"
+
+
+def test_full_lets_everything_else_learn(network: Callable[..., Any], some: Any) -> None:
+    made = network()
+    before = {name: value.clone() for name, value in made.named_parameters()}
+    full.prepare(made, Recipe(), used_of(some))
+    train(made, some, loss_of([5, 5], 0.0, False), quick(), None, lambda _: None)
+    full.finish(made)
+    same = [name for name, value in made.named_parameters() if torch.equal(value, before[name])]
+    # a bias of the keys shifts all scores of a query alike, which softmax doesn't see
+    assert [name for name in same if not name.endswith("key.bias")] == []
+
+
+def test_lora_learns_only_its_updates_and_merges_into_the_base(network: Callable[..., Any], encoded: Any) -> None:
+    made, base = network(), network()
+    lora.prepare(made, Recipe(method="lora", lora_rank=4, lora_alpha=16.0, lora_dropout=0.1), used_of(encoded))
+    learning = {name for name, p in made.named_parameters() if p.requires_grad}
+    assert {name for name in learning if "lora_" not in name} == {"head.weight", "head.bias"}
+    assert len(learning) == 2 + 2 * 6 * 2, "six linear layers in each of two layers, two matrices each"
+    np.testing.assert_allclose(
+        infer(made, encoded, False), infer(base, encoded, False), atol=1e-6, err_msg="not zero at first"
+    )
+    train(made, encoded, loss_of([40, 40], 0.0, False), quick(epochs=3), None, lambda _: None)
+    unmerged = infer(made, encoded, False)
+    lora.finish(made)
+    merged = infer(made, encoded, False)
+    assert np.abs(unmerged - infer(base, encoded, False)).max() > 0.1, "nothing was learned"
+    np.testing.assert_allclose(merged, unmerged, atol=1e-4)
+    assert set(made.state_dict()) == set(base.state_dict())
+    table = made.encoder.get_input_embeddings().weight
+    assert torch.equal(table, base.encoder.get_input_embeddings().weight), "the embedding isn't a linear layer"
+
+
+def test_the_rates_and_epochs_that_are_chosen() -> None:
+    assert full.learning_rate(768) == pytest.approx(6e-5)
+    assert full.learning_rate(384) == pytest.approx(1.2e-4)
+    assert lora.learning_rate(384) > 5 * full.learning_rate(384)
+    for method in (full, lora):
+        given = [method.epochs(rows) for rows in (1, 10, 50, 150, 1000, 100_000)]
+        assert given == sorted(given, reverse=True)
+        assert 2 <= given[-1] <= 3
+        assert 15 <= given[0] <= 30
+    assert lora.epochs(100) > full.epochs(100)
+
+
+def features(labels: int, rows: int = 120) -> tuple[Any, Any]:
+    random = np.random.default_rng(0)
+    gold = random.integers(0, labels, rows)
+    scale, shift = random.uniform(0.01, 30, 32), random.normal(0, 10, 32)
+    centres = random.normal(size=(labels, 32))
+    return ((centres[gold] + random.normal(size=(rows, 32))) * scale + shift).astype(np.float32), gold
+
+
+@pytest.mark.parametrize("labels", [2, 3, 7])
+@pytest.mark.parametrize("weights", ["none", "balanced"])
+def test_the_head_answers_as_scikit_learn_does(network: Callable[..., Any], labels: int, weights: Any) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    made, (known, gold) = network(labels=labels), features(labels)
+    history = head.fit(made, Recipe(method="head", class_weights=weights), (known, gold), (known[:0], gold[:0]))
+    assert [row["penalty"] for row in history] == [0.1]
+    standard = (known - known.mean(0)) / (known.std(0) + 1e-6)
+    model = LogisticRegression(C=0.1, max_iter=1000, class_weight=None if weights == "none" else weights)
+    expected = model.fit(standard, gold).predict_proba(standard)
+    with torch.no_grad():
+        found = probabilities(made.head(torch.from_numpy(known)).numpy())
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
+def test_the_head_takes_the_penalty_that_is_best_on_dev(network: Callable[..., Any]) -> None:
+    made, (known, gold) = network(labels=3), features(3, 300)
+    history = head.fit(made, Recipe(method="head"), (known[:60], gold[:60]), (known[60:], gold[60:]))
+    assert [row["penalty"] for row in history] == list(head.INVERSE_PENALTIES)
+    from sklearn.metrics import f1_score
+
+    with torch.no_grad():
+        answers = made.head(torch.from_numpy(known[60:])).argmax(1).numpy()
+    best = max(row["dev_metric"] for row in history)
+    assert f1_score(gold[60:], answers, average="macro") == pytest.approx(best)
+    losses = [row["loss"] for row in history]
+    assert losses == sorted(losses, reverse=True), "a weaker penalty fits the training rows better"
+
+
+def test_a_feature_that_never_varies_does_no_harm(network: Callable[..., Any]) -> None:
+    made, (known, gold) = network(), features(2)
+    known[:, 5] = 3.25
+    head.fit(made, Recipe(method="head"), (known, gold), (known, gold))
+    with torch.no_grad():
+        answers = made.head(torch.from_numpy(known)).argmax(1).numpy()
+    assert torch.isfinite(made.head.weight).all()
+    assert (answers == gold).mean() > 0.9
