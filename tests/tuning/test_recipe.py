@@ -30,17 +30,22 @@ def toml(tmp_path: Path) -> Callable[[str], str]:
 
 def base(**changes: Any) -> Base:
     settings: dict[str, Any] = {
-
-            "name": "b",
-            "path": "b",
-            "family": "bert",
-            "parameters": 1,
-            "hidden_size": 384,
-            "layers": 6,
-            "vocabulary": 9
-        ,
-        "max_length": 512, "languages": (), "licence": "MIT", "pooling": "mean", "prefix": "", "bytes": 1,
-        "sha256": "", "source": "b", **changes,
+        "name": "b",
+        "path": "b",
+        "family": "bert",
+        "parameters": 1,
+        "hidden_size": 384,
+        "layers": 6,
+        "vocabulary": 9,
+        "max_length": 512,
+        "languages": (),
+        "licence": "MIT",
+        "pooling": "mean",
+        "prefix": "",
+        "bytes": 1,
+        "sha256": "",
+        "source": "b",
+        **changes,
     }
     return Base(**settings)
 
@@ -59,8 +64,13 @@ def test_every_value_says_where_it_came_from(toml: Callable[[str], str], monkeyp
     found = read_recipe(file, {"epochs": "7", "seed": None})
     assert found.value == Recipe(method="lora", lora_rank=8, epochs=7, warmup=0.3, clip=2.0, precision="bf16")
     expected = {
-        "method": "recipe file", "lora_rank": "recipe file", "epochs": "flag", "warmup": "environment",
-        "clip": "environment", "precision": "machine", "seed": "default",
+        "method": "recipe file",
+        "lora_rank": "recipe file",
+        "epochs": "flag",
+        "warmup": "environment",
+        "clip": "environment",
+        "precision": "machine",
+        "seed": "default",
     }
     assert {name: found.origins[name] for name in expected} == expected
 

@@ -268,7 +268,9 @@ def test_a_damaged_tokenizer_is_told(reviews: Path, tiny_bert: Path, tmp_path: P
         weitiao.tune(str(reviews), str(tmp_path / "b"), base=str(folder))
 
 
-def test_a_tokenizer_of_another_model_is_told(reviews: Path, tiny_bert: Path, tiny_roberta: Path, tmp_path: Path) -> None:
+def test_a_tokenizer_of_another_model_is_told(
+    reviews: Path, tiny_bert: Path, tiny_roberta: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "mixed"
     shutil.copytree(tiny_roberta, folder)
     for name in ("config.json", "model.safetensors"):

@@ -161,27 +161,27 @@ The weights come from {facts["base"]} ({facts["licence"]}); its terms hold for t
 
 def _chinese(info: BundleInfo, metrics: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     facts = _facts(info, report)
-    parent = f"\n由摘要为 `{facts['parent']}` 的模型包压缩而来。\n" if info.parent else ""
+    parent = f"\n由摘要值为 `{facts['parent']}` 的模型包压缩而来。\n" if info.parent else ""
     figures = _table(metrics, ("指标", "数值", "95 % 区间")) if metrics else "未测量。"
     return f"""# 中文说明
 
-由 {facts["base"]} 微调得到的文本分类模型:把不超过 {info.max_length} 个词元的文本归入 {len(info.labels)} 个类别之一。\
-运行引擎 `{info.engine}`,精度 `{info.precision}`,输出概率经过校准(温度 {info.temperature:.3f})。
+由 {facts["base"]} 微调得到的文本分类模型：把不超过 {info.max_length} 个词元的文本归入 {len(info.labels)} 个类别之一。\
+运行引擎 `{info.engine}`，精度 `{info.precision}`，输出概率经过校准（温度 {info.temperature:.3f}）。
 {parent}
-**适用范围**:与训练数据 `{_cell(info.text_column)}` 列同一语言、同类来源、同样类别的文本。\
-用于涉及人员或资金的决定之前,请先用自己的标注数据检验。
+**适用范围**：与训练数据 `{_cell(info.text_column)}` 列同一语言、同类来源、同样类别的文本。\
+用于涉及人员或资金的决定之前，请先用自己的标注数据检验。
 
-**用法**:`weitiao predict 模型包 文本.csv --out 结果.csv`
+**用法**：`weitiao predict 模型包 文本.csv --out 结果.csv`
 
 **评估结果**
 
 {figures}
 
-**数据**:`{facts["source"]}`,{facts["rows"]} 行,sha256 `{facts["fingerprint"]}`;随机种子 {facts["seed"]}。\
-训练方案见 `recipe.toml`,全部数字见 `report.json`。
+**数据**：`{facts["source"]}`，{facts["rows"]} 行，sha256 `{facts["fingerprint"]}`；随机种子 {facts["seed"]}。\
+配方见 `recipe.toml`，全部数字见 `report.json`。
 
-**局限**:对不属于任何类别的文本也会给出一个类别,请留意置信度;超过 {info.max_length} 个词元的部分不会被读取;\
-会沿袭标注和基础模型中的偏差;不了解数据收集之后的变化。
+**局限**：对不属于任何类别的文本也会给出一个类别，请留意置信度；超过 {info.max_length} 个词元的部分不会被读取；\
+会沿袭标注和基座模型中的偏差；不了解数据收集之后的变化。
 
-**许可**:权重来自 {facts["base"]}({facts["licence"]}),其许可条款同样适用于本模型包。
+**许可**：权重来自 {facts["base"]}（{facts["licence"]}），其许可条款同样适用于本模型包。
 """

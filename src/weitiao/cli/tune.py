@@ -15,7 +15,7 @@ from weitiao.progress import clock
 def command(
     data: Annotated[str, typer.Argument(metavar="DATA")],
     out: Annotated[str, typer.Option(metavar="BUNDLE", help=say("Folder to make for the bundle."))],
-    task: Annotated[str | None, typer.Option()] = None,
+    task: Annotated[str | None, typer.Option(help=say("What is asked of a text: classify."))] = None,
     text: Text = None,
     label: Label = None,
     base: Annotated[str | None, typer.Option(help=say("e5-small, minilm, a folder, or hub:org/name."))] = None,
@@ -35,7 +35,10 @@ def command(
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=say("Any other recipe setting."))
     ] = None,
     encoding: Encoding = None,
-    seed: Annotated[int | None, typer.Option("--seed", help=say("Seed of everything random."))] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", help=say("Seed of training; split_seed in a recipe decides what is held out.")),
+    ] = None,
     json: Json = False,
 ) -> None:
     named = {
@@ -59,7 +62,7 @@ def command(
 
 
 def _settings(pairs: list[str]) -> dict[str, str]:
-    wrong = [pair for pair in pairs if "=" not in pair]
+    wrong = [pair for pair in pairs if pair.find("=") < 1]
     if wrong:
         raise RecipeError(say("--set expects NAME=VALUE, not {given}.", given=", ".join(wrong)))
     return dict(pair.split("=", 1) for pair in pairs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,13 @@ MOST_DEV = 500
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """``dev`` and ``test`` may be empty; ``labels`` are sorted; ``where`` is enough to find the same parts again."""
+    """``dev`` and ``test`` may be empty; ``labels`` are sorted; ``where`` is enough to find the same parts again.
+
+    ``dataset`` is the table learned from; ``held`` the tables that were named for "dev" and "test".
+    """
 
     dataset: Dataset
+    held: dict[str, Dataset]
     train: list[Example]
     dev: list[Example]
     test: list[Example]
@@ -48,33 +53,45 @@ def partition(
     """
     dataset = deduplicate(load(data, text=text, label=label, encoding=encoding))
     require_trainable(dataset)
-
-    def held(source: str) -> list[Example]:
-        return load(source, text=dataset.text_column, label=dataset.label_column, encoding=encoding).examples
-
+    held = {
+        part: load(source, text=dataset.text_column, label=dataset.label_column, encoding=encoding)
+        for part, source in (("dev", dev), ("test", test))
+        if source
+    }
     rest = dataset.examples
-    if test:
-        test_rows = held(test)
+    if "test" in held:
+        test_rows = held["test"].examples
     else:
         rest, test_rows = split(rest, shares[1], seed)
     dev_share = min(0.1, MOST_DEV / max(1, len(rest))) if shares[0] is None else shares[0]
-    if dev:
-        dev_rows = held(dev)
+    if "dev" in held:
+        dev_rows = held["dev"].examples
     else:
         rest, dev_rows = split(rest, dev_share, seed)
     labels = sorted({example.label or "" for example in rest})
     for name, rows in ((test, test_rows), (dev, dev_rows)):
         require_known_labels(name or data, rows, labels)
     where = {
-        "source": data,
+        "source": absolute(data),
         "fingerprint": dataset.fingerprint,
         "rows": len(dataset.examples),
         "text_column": dataset.text_column,
         "label_column": dataset.label_column,
         "encoding": encoding,
-        "split": {"seed": seed, "dev_share": dev_share, "test_share": shares[1], "dev": dev, "test": test},
+        "split": {
+            "seed": seed,
+            "dev_share": dev_share,
+            "test_share": shares[1],
+            "dev": absolute(dev),
+            "test": absolute(test),
+        },
     }
-    return Partition(dataset, rest, dev_rows, test_rows, labels, where)
+    return Partition(dataset, held, rest, dev_rows, test_rows, labels, where)
+
+
+def absolute(source: str | None) -> str | None:
+    """A path that holds from any folder; a name on a hub stays as it is."""
+    return os.path.abspath(source) if source and os.path.exists(source) else source
 
 
 def require_known_labels(source: str, rows: list[Example], labels: list[str]) -> None:

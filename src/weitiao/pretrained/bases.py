@@ -120,9 +120,9 @@ def describe(folder: Path, name: str) -> Base:
         path=str(folder),
         family=family,
         parameters=sum(math.prod(shape) for shape in shapes),
-        hidden_size=config.get("hidden_size") or config.get("dim") or 0,
-        layers=config.get("num_hidden_layers") or config.get("n_layers") or 0,
-        vocabulary=config.get("vocab_size", 0),
+        hidden_size=_size(folder, config, "hidden_size", "dim"),
+        layers=_size(folder, config, "num_hidden_layers", "n_layers"),
+        vocabulary=_size(folder, config, "vocab_size"),
         max_length=_max_length(folder, config),
         languages=card["languages"],
         licence=card["licence"],
@@ -149,6 +149,21 @@ def _config(folder: Path) -> dict[str, Any]:
             )
         )
     return config
+
+
+def _size(folder: Path, config: dict[str, Any], *names: str) -> int:
+    """The size that ``config`` states under the first of ``names`` that it has (DistilBERT has its own)."""
+    found = next((config[name] for name in names if name in config), None)
+    if not isinstance(found, int) or found < 1:
+        raise BaseModelError(
+            say(
+                "{file}: expected a whole number of 1 or more as {name}, got {given}.",
+                file=folder / "config.json",
+                name=names[0],
+                given=found,
+            )
+        )
+    return found
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from weitiao.bundle import BundleInfo, create, model_card
 from weitiao.bundle.write import check_free
 from weitiao.data.aside import write_set_aside
 from weitiao.data.partition import Partition, partition
-from weitiao.errors import require
+from weitiao.errors import BaseModelError, require
 from weitiao.languages import say
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import clock, progress
@@ -125,9 +125,13 @@ def _tell_data(parts: Partition) -> None:
             test=len(parts.test),
             labels=len(parts.labels),
             duplicates=dataset.duplicates,
-            aside=len(dataset.set_aside),
+            aside=_set_aside(parts),
         )
     )
+
+
+def _set_aside(parts: Partition) -> int:
+    return sum(len(dataset.set_aside) for dataset in (parts.dataset, *parts.held.values()))
 
 
 def _tell_recipe(job: Job) -> None:
@@ -159,6 +163,17 @@ def _prepare(resolved: Any, base: Base, parts: Partition) -> tuple[Job, float]:
         train = encoded(parts.train)
     tokenising = time.monotonic() - began
     rows = {"train": train, "dev": encoded(parts.dev), "test": encoded(parts.test)}
+    highest = max(max(ids, default=0) for part in rows.values() for ids in part.ids)
+    if highest >= base.vocabulary:
+        raise BaseModelError(
+            say(
+                "The tokenizer in {folder} doesn't belong to its weights: it gives token {token}, "
+                "the weights hold {vocabulary}. Copy the whole folder again.",
+                folder=base.path,
+                token=highest,
+                vocabulary=base.vocabulary,
+            )
+        )
     return Job(recipe, origins, base, parts, tokenizer, rows), tokenising
 
 
@@ -329,7 +344,7 @@ def _write(job: Job, result: Result, place: Path, report: Path) -> None:
         "origins": job.origins,
         "data": job.parts.where,
         "duplicates": job.parts.dataset.duplicates,
-        "set_aside": len(job.parts.dataset.set_aside),
+        "set_aside": _set_aside(job.parts),
     }
 
 
@@ -338,8 +353,9 @@ def _report(job: Job, result: Result, figures: dict[str, Any], predictions: list
     from weitiao.report.page import page
 
     folder.mkdir(parents=True, exist_ok=True)
-    if job.parts.dataset.set_aside:
-        write_set_aside(folder / "set_aside.csv", job.parts.dataset.set_aside)
+    for part, dataset in {"": job.parts.dataset, **job.parts.held}.items():
+        if dataset.set_aside:
+            write_set_aside(folder / f"set_aside{part and '_' + part}.csv", dataset.set_aside)
     curve = None if job.recipe.method == "head" else result.history
     shown = sections(figures, job.parts.test, predictions, history=curve)
     (folder / "report.html").write_text(
