@@ -103,6 +103,7 @@ def test_the_watch_sees_what_is_tried_in_children_too(watched: tuple[dict[str, s
     assert sum("example.invalid" in line for line in found) == 2
 
 
+@pytest.mark.slow
 def test_the_whole_way_tries_no_connection(
     watched: tuple[dict[str, str], Path], tiny_bert: Path, reviews: Path, tmp_path: Path
 ) -> None:

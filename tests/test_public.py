@@ -61,6 +61,11 @@ def python(code: str) -> str:
     return done.stdout
 
 
+def loaded_by(code: str) -> set[str]:
+    """The packages that a fresh Python holds after ``code``."""
+    return set(python(f"import sys, weitiao; {code}; print(*{{n.partition('.')[0] for n in sys.modules}})").split())
+
+
 def test_the_promised_names_and_no_others() -> None:
     assert weitiao.__all__ == sorted(PROMISED)
     assert dir(weitiao) == sorted(PROMISED)
@@ -79,13 +84,11 @@ def test_a_name_that_isnt_promised_is_an_attribute_error() -> None:
 
 
 def test_importing_is_light() -> None:
-    code = "import sys, weitiao; weitiao.WeitiaoError; weitiao.Prediction; print(*{name.partition('.')[0] for name in sys.modules})"
-    assert not set(python(code).split()) & HEAVY
+    assert not loaded_by("weitiao.WeitiaoError; weitiao.Prediction") & HEAVY
 
 
 def test_checking_a_table_needs_nothing_heavy(reviews: object) -> None:
-    code = f"import sys, weitiao; weitiao.check({str(reviews)!r}); print(*{{name.partition('.')[0] for name in sys.modules}})"
-    assert not set(python(code).split()) & (HEAVY - {"pydantic", "numpy"})
+    assert not loaded_by(f"weitiao.check({str(reviews)!r})") & (HEAVY - {"pydantic", "numpy"})
 
 
 def test_no_submodule_hides_a_promised_name() -> None:

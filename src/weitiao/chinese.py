@@ -45,6 +45,7 @@ CHINESE: dict[str, str] = {
     "Show a bundle, or verify that nothing in it has changed.": "查看模型包，或校验其内容是否被改动。",
     # cli/answer.py
     "Print one JSON object on standard output.": "在标准输出上打印一个 JSON 对象。",
+    "Seed of everything random.": "所有随机过程的种子。",
     "The column that holds the text.": "文本所在的列。",
     "The column that holds the label.": "标签所在的列。",
     "The file's character encoding; found by itself without.": "文件的字符编码；不指定时自动识别。",
@@ -96,7 +97,6 @@ CHINESE: dict[str, str] = {
     "Tokens a text; the rest is cut.": "每条文本的词元数，超出部分截断。",
     "TOML file of recipe settings.": "TOML 格式的配方文件。",
     "Any other recipe setting.": "其他任意配方设置。",
-    "Seed of everything random.": "所有随机过程的种子。",
     "--set expects NAME=VALUE, not {given}.": "--set 的写法应为 名称=值，而不是 {given}。",
     "Measured on {n} held-out rows: accuracy {accuracy}, macro-F1 {f1}.": "在 {n} 行留出数据上测得：准确率 {accuracy}，宏平均 F1 {f1}。",
     "Took {time} (foretold {foretold_time}) and {memory} MB (foretold {foretold_memory}); {rate} texts/s.": "实际用时 {time}（预计 {foretold_time}），内存 {memory} MB（预计 {foretold_memory} MB）；{rate} 条/秒。",
@@ -336,6 +336,7 @@ CHINESE: dict[str, str] = {
     "{folder} has no tokenizer (tokenizer.json). Copy it from where the model came from.": "{folder} 中没有分词器（tokenizer.json）。请从模型的来源处复制过来。",
     "{folder} is not a pretrained model: it has no config.json.": "{folder} 不是预训练模型：其中没有 config.json。",
     'The model in {folder} is of the family "{family}". Families that can be tuned: {families}.': "{folder} 中的模型属于“{family}”系列。可以微调的系列有：{families}。",
+    "{file}: expected a whole number of 1 or more as {name}, got {given}.": "{file}：{name} 应为不小于 1 的整数，实际为 {given}。",
     "{file} can't be read as JSON: {error}": "无法将 {file} 作为 JSON 读取：{error}",
     "{file} is damaged: {error}. Copy it again.": "{file} 已损坏：{error}。请重新复制。",
     # pretrained/e5.py
@@ -417,6 +418,12 @@ CHINESE: dict[str, str] = {
     "{rows:.0f} examples a class are few: a head on the frozen base is the safer start.": "每个类别只有 {rows:.0f} 条样本，偏少：在冻结的基座模型上训练分类头是更稳妥的起点。",
     "{rows:.0f} examples a class are enough to tune the whole base.": "每个类别有 {rows:.0f} 条样本，足以微调整个基座模型。",
     "The longest texts will be cut: put what decides the label first.": "最长的文本会被截断：请把决定标签的内容放在前面。",
+    # tuning/deliver.py
+    "Tuning {source}": "微调 {source}",
+    # tuning/learn.py
+    "Encoding": "编码中",
+    "Foretold: {time} and {memory} MB of memory ({rate} texts/s).": "预计：用时 {time}，内存 {memory} MB（{rate} 条/秒）。",
+    "That is more than the {free} MB that are free: lower batch_size or max_length.": "这超过了可用的 {free} MB 内存：请调小 batch_size 或 max_length。",
     # tuning/live.py
     "epoch": "轮次",
     "step": "步数",
@@ -436,10 +443,6 @@ CHINESE: dict[str, str] = {
     "machine": "本机情况",
     "method, base and data": "方法、基座模型和数据",
     "The tokenizer in {folder} doesn't belong to its weights: it gives token {token}, the weights hold {vocabulary}. Copy the whole folder again.": "{folder} 中的分词器与其权重不符：分词器给出了编号为 {token} 的词元，而权重中只有 {vocabulary} 个。请重新复制整个文件夹。",
-    "Measuring": "测量中",
     "texts": "条",
-    "Encoding": "编码中",
-    "Foretold: {time} and {memory} MB of memory ({rate} texts/s).": "预计：用时 {time}，内存 {memory} MB（{rate} 条/秒）。",
-    "That is more than the {free} MB that are free: lower batch_size or max_length.": "这超过了可用的 {free} MB 内存：请调小 batch_size 或 max_length。",
-    "Tuning {source}": "微调 {source}",
+    "Measuring": "测量中",
 }

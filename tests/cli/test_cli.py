@@ -88,7 +88,8 @@ HELP = """
 from typer.testing import CliRunner
 from weitiao.cli import app
 import json, sys
-print(json.dumps({words: (lambda r: [r.exit_code, r.output])(CliRunner().invoke(app, [*words.split(), "--help"])) for words in sys.argv[1:]}))
+found = {words: CliRunner().invoke(app, [*words.split(), "--help"]) for words in sys.argv[1:]}
+print(json.dumps({words: [result.exit_code, result.output] for words, result in found.items()}))
 """
 
 

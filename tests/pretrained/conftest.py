@@ -1,4 +1,4 @@
-"""A tiny file in the E5S1 layout, written by hand: what `weitiao.pretrained.e5` must make of it is known number by number."""
+"""A tiny file in the E5S1 layout, written by hand: what must be made of it is known number by number."""
 
 from __future__ import annotations
 

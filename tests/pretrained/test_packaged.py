@@ -153,16 +153,12 @@ def test_e5_puts_translations_next_to_each_other_and_padding_changes_nothing() -
 
 
 @needs_e5
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    # as XLM-R's own tokenizer answers
-    [("Hello world!", [0, 35378, 8999, 38, 2]), ("", [0, 2])],
-)
-def test_e5_token_ids_are_those_of_xlm_roberta(text: str, expected: list[int]) -> None:
+def test_e5_token_ids_are_those_of_xlm_roberta() -> None:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(packaged.e5_small() / "tokenizer.json"))
-    assert tokenizer.encode(text).ids == expected
+    assert tokenizer.encode("Hello world!").ids == [0, 35378, 8999, 38, 2]
+    assert tokenizer.encode("").ids == [0, 2]
     assert 3 not in tokenizer.encode("快递两天就到了，ＡＢＣ１２３。").ids, "ordinary Chinese is unknown to it"
     assert tokenizer.encode("ＡＢＣ　１２３").ids == tokenizer.encode("ABC 123").ids
 

@@ -196,14 +196,12 @@ def test_many_labels_with_awkward_names(tiny_bert: Path, tmp_path: Path) -> None
     assert list(prediction.probabilities) == found
 
 
-def refuse_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    from weitiao.tuning import tune as module
-
+def refuse_work(monkeypatch: pytest.MonkeyPatch, *more: str) -> None:
     def worked(*_: Any, **__: Any) -> None:
         raise AssertionError("work had begun")
 
-    monkeypatch.setattr(module, "_prepare", worked)
-    monkeypatch.setattr(module, "resolve", worked)
+    for name in ("weitiao.pretrained.network.load_tokenizer", "weitiao.pretrained.network.load_encoder", *more):
+        monkeypatch.setattr(name, worked)
 
 
 @pytest.mark.parametrize("taken", ["b", "b-report"])
@@ -211,8 +209,7 @@ def refuse_work(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_place_that_is_taken_is_told_before_any_work(
     reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: str, kind: str
 ) -> None:
-    refuse_work(monkeypatch)
-    monkeypatch.setattr("weitiao.tuning.tune.partition", None)
+    refuse_work(monkeypatch, "weitiao.data.partition.load")
     place = tmp_path / taken
     if kind == "file":
         place.write_text("mine", encoding="utf-8")

@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
-import json
-import sys
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weitiao import machine
-from weitiao.bundle import BundleInfo, create, model_card
 from weitiao.bundle.write import check_free
-from weitiao.data.aside import write_set_aside
 from weitiao.data.partition import Partition, partition
 from weitiao.errors import BaseModelError, require
 from weitiao.languages import say
 from weitiao.pretrained.bases import resolve
-from weitiao.progress import clock, progress
-from weitiao.tuning.plan import decide, read_recipe, schedule_of
-from weitiao.tuning.recipe import METHODS, Recipe
-from weitiao.types import Base, Example, Prediction
+from weitiao.progress import progress
+from weitiao.tuning.deliver import deliver, set_aside
+from weitiao.tuning.job import Job, Result, tell
+from weitiao.tuning.learn import learn, learn_head
+from weitiao.tuning.plan import decide, read_recipe
+from weitiao.types import Base, Example
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from weitiao.pretrained.network import Network
     from weitiao.tuning.batches import Encoded
-    from weitiao.tuning.estimate import Foretold
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Everything that is decided before the first step."""
-
-    recipe: Recipe
-    origins: dict[str, str]
-    base: Base
-    parts: Partition
-    tokenizer: Any
-    rows: dict[str, Encoded]  # "train", "dev", "test"
 
 
 def tune(
@@ -84,38 +64,19 @@ def tune(
     base = resolve(asked.base)
     threads = machine.prepare_threads()
     if threads.warning:
-        _tell(threads.warning)
+        tell(threads.warning)
     require("torch", "tune")
     require("transformers", "tune")
     job, tokenising = _prepare(resolved, base, parts)
     _tell_recipe(job)
-    result = _run(job, tokenising)
-    _write(job, result, place, report)
-    return result.answer
-
-
-@dataclass(slots=True)
-class Result:
-    """What training left: the network, its logits on the held-out rows, and the answer that `tune` returns."""
-
-    network: Network
-    history: list[dict[str, Any]]
-    temperature: float
-    test_logits: np.ndarray[Any, Any]
-    foretold: Foretold
-    began: float
-    answer: dict[str, Any]
-
-
-def _tell(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+    return deliver(job, _run(job, tokenising), place, report)
 
 
 def _tell_data(parts: Partition) -> None:
     dataset = parts.dataset
     for note in dataset.notes:
-        _tell(note)
-    _tell(
+        tell(note)
+    tell(
         say(
             "{source}: {train} rows to learn from, {dev} to choose by, {test} to measure on; {labels} labels; "
             "{duplicates} duplicates removed, {aside} rows set aside.",
@@ -125,19 +86,15 @@ def _tell_data(parts: Partition) -> None:
             test=len(parts.test),
             labels=len(parts.labels),
             duplicates=dataset.duplicates,
-            aside=_set_aside(parts),
+            aside=set_aside(parts),
         )
     )
-
-
-def _set_aside(parts: Partition) -> int:
-    return sum(len(dataset.set_aside) for dataset in (parts.dataset, *parts.held.values()))
 
 
 def _tell_recipe(job: Job) -> None:
     for name, value in job.recipe.model_dump().items():
         if job.origins[name] != "default":
-            _tell(f"  {name} = {value}  ({say(job.origins[name])})")
+            tell(f"  {name} = {value}  ({say(job.origins[name])})")
 
 
 def _prepare(resolved: Any, base: Base, parts: Partition) -> tuple[Job, float]:
@@ -187,177 +144,11 @@ def _run(job: Job, tokenising: float) -> Result:
     recipe, train = job.recipe, job.rows["train"]
     torch.manual_seed(recipe.seed)
     network = Network(load_encoder(Path(job.base.path)), len(job.parts.labels), job.base.pooling, recipe.dropout)
-    learn = _learn_head if recipe.method == "head" else _learn
-    history, foretold, began, loop_seconds = learn(job, network)
+    learned = learn_head(job, network) if recipe.method == "head" else learn(job, network)
     bf16 = recipe.precision == "bf16"
-    held = "dev" if len(job.rows["dev"]) else "train"
-    temperature = fit_temperature(infer(network, job.rows[held], bf16), job.rows[held].gold.numpy())
+    held = job.rows["dev" if len(job.rows["dev"]) else "train"]
+    temperature = fit_temperature(infer(network, held, bf16), held.gold.numpy())
     with progress(say("Measuring"), len(job.rows["test"]), say("texts")) as advance:
         test_logits = infer(network, job.rows["test"], bf16, advance=advance)
-    seen = len(train) * (1 if recipe.method == "head" else int(history[-1]["epoch"]))
-    answer = {
-        "n_train": len(train),
-        "n_dev": len(job.rows["dev"]),
-        "n_test": len(job.rows["test"]),
-        "texts_per_second": seen / (loop_seconds + tokenising),
-        "loop_seconds": loop_seconds,
-    }
-    return Result(network, history, temperature, test_logits, foretold, began, answer)
-
-
-def _learn(job: Job, network: Network) -> tuple[list[dict[str, Any]], Foretold, float, float]:
-    """Through the training loop. Returns history, what was foretold, when that was, and the loop's seconds."""
-    import torch
-
-    from weitiao.tasks.classify import loss_of
-    from weitiao.tuning.estimate import foretell
-    from weitiao.tuning.live import live_table
-    from weitiao.tuning.loop import train
-
-    recipe, rows = job.recipe, job.rows["train"]
-    schedule = schedule_of(recipe)
-    method = importlib.import_module(METHODS[recipe.method])
-    used = {token for ids in rows.ids for token in ids} | {rows.pad}
-    method.prepare(network, recipe, torch.tensor(sorted(used)))
-    counts = torch.bincount(rows.gold, minlength=len(job.parts.labels)).tolist()
-    loss = loss_of(counts, recipe.label_smoothing, recipe.class_weights == "balanced")
-    foretold = foretell(network, rows, job.rows["dev"], job.rows["test"], loss, schedule)
-    _tell_foretold(foretold)
-    score = _dev_score(job, schedule.bf16) if len(job.rows["dev"]) else None
-    began = time.monotonic()
-    torch.manual_seed(recipe.seed)
-    with live_table() as watch:
-        history = train(network, rows, loss, schedule, score, watch)
-    seconds = time.monotonic() - began
-    method.finish(network)
-    return history, foretold, began, seconds
-
-
-def _learn_head(job: Job, network: Network) -> tuple[list[dict[str, Any]], Foretold, float, float]:
-    """Features once, then a convex fit. Returns what `_learn` does."""
-    from weitiao.tuning.estimate import foretell_head
-    from weitiao.tuning.loop import infer
-    from weitiao.tuning.methods import head
-
-    bf16 = job.recipe.precision == "bf16"
-    foretold = foretell_head(network, job.rows, bf16, job.recipe)
-    _tell_foretold(foretold)
-    began = time.monotonic()
-    parts = []
-    for name in ("train", "dev"):
-        rows = job.rows[name]
-        with progress(say("Encoding"), len(rows), say("texts")) as advance:
-            parts.append((infer(network, rows, bf16, "features", advance), rows.gold.numpy()))
-    history = head.fit(network, job.recipe, parts[0], parts[1])
-    return history, foretold, began, time.monotonic() - began
-
-
-def _dev_score(job: Job, bf16: bool) -> Any:
-    from sklearn.metrics import f1_score
-
-    from weitiao.tuning.loop import infer
-
-    dev = job.rows["dev"]
-
-    def score(network: Network) -> float:
-        return float(f1_score(dev.gold.numpy(), infer(network, dev, bf16).argmax(1), average="macro"))
-
-    return score
-
-
-def _tell_foretold(foretold: Foretold) -> None:
-    _tell(
-        say(
-            "Foretold: {time} and {memory} MB of memory ({rate} texts/s).",
-            time=clock(foretold.seconds),
-            memory=round(foretold.peak_memory_mb),
-            rate=round(foretold.texts_per_second, 1),
-        )
-    )
-    free = machine.available_memory_mb() + machine.peak_memory_mb()
-    if foretold.peak_memory_mb > free:
-        _tell(say("That is more than the {free} MB that are free: lower batch_size or max_length.", free=round(free)))
-
-
-def _write(job: Job, result: Result, place: Path, report: Path) -> None:
-    """The bundle, then the report beside it; fills in ``result.answer``."""
-    import tomli_w
-
-    from weitiao.evaluation.evaluate import evaluate_predictions
-    from weitiao.tasks.classify import answers
-
-    labels, test = job.parts.labels, job.parts.test
-    predictions = (
-        answers(result.test_logits, labels, result.temperature, [example.id for example in test]) if test else []
-    )
-    figures = (
-        evaluate_predictions(labels, [example.label or "" for example in test], predictions, job.recipe.seed)
-        if test
-        else {}
-    )
-    info = BundleInfo(
-        task=job.recipe.task,
-        labels=labels,
-        text_column=job.parts.dataset.text_column,
-        label_column=job.parts.dataset.label_column,
-        base={key: value for key, value in asdict(job.base).items() if key != "path"},
-        precision="bf16" if job.recipe.precision == "bf16" else "fp32",
-        temperature=result.temperature,
-        max_length=job.recipe.max_length or job.base.max_length,
-        prefix=job.base.prefix,
-        pad_token_id=job.rows["train"].pad,
-        pooling=job.base.pooling,
-        data=job.parts.where,
-        metrics=figures.get("metrics", {}),
-    )
-    answer = result.answer
-    told = {
-        **figures,
-        "machine": machine.describe(),
-        "seed": job.recipe.seed,
-        "data": job.parts.where,
-        "history": result.history,
-    }
-    machine.release_memory()
-    with create(place, info) as folder:
-        result.network.save(folder)
-        job.tokenizer.save_pretrained(folder / "tokenizer")
-        decided = {name: value for name, value in job.recipe.model_dump().items() if value is not None}
-        (folder / "recipe.toml").write_text(tomli_w.dumps(decided), encoding="utf-8")
-        answer |= {"seconds": time.monotonic() - result.began, "peak_memory_mb": machine.peak_memory_mb()}
-        answer["predicted"] = {"seconds": result.foretold.seconds, "peak_memory_mb": result.foretold.peak_memory_mb}
-        told |= {key: answer[key] for key in ("seconds", "peak_memory_mb", "predicted", "texts_per_second")}
-        (folder / "report.json").write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
-        (folder / "README.md").write_text(model_card(info, told), encoding="utf-8")
-    _report(job, result, figures, predictions, report)
-    from weitiao.bundle import verify
-
-    result.answer = {
-        "bundle": str(place),
-        "digest": verify(place),
-        "report": str(report),
-        "metrics": figures.get("metrics", {}),
-        "intervals": figures.get("intervals", {}),
-        **answer,
-        "temperature": result.temperature,
-        "recipe": job.recipe.model_dump(),
-        "origins": job.origins,
-        "data": job.parts.where,
-        "duplicates": job.parts.dataset.duplicates,
-        "set_aside": _set_aside(job.parts),
-    }
-
-
-def _report(job: Job, result: Result, figures: dict[str, Any], predictions: list[Prediction], folder: Path) -> None:
-    from weitiao.evaluation.evaluate import sections
-    from weitiao.report.page import page
-
-    folder.mkdir(parents=True, exist_ok=True)
-    for part, dataset in {"": job.parts.dataset, **job.parts.held}.items():
-        if dataset.set_aside:
-            write_set_aside(folder / f"set_aside{part and '_' + part}.csv", dataset.set_aside)
-    curve = None if job.recipe.method == "head" else result.history
-    shown = sections(figures, job.parts.test, predictions, history=curve)
-    (folder / "report.html").write_text(
-        page(say("Tuning {source}", source=Path(job.parts.dataset.source).name), shown), encoding="utf-8"
-    )
+    seen = len(train) * (1 if recipe.method == "head" else int(learned.history[-1]["epoch"]))
+    return Result(network, learned, temperature, test_logits, seen / (learned.loop_seconds + tokenising))

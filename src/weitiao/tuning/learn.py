@@ -1,0 +1,92 @@
+"""Foretell, then learn: through the training loop, or in one fit."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from weitiao import machine
+from weitiao.languages import say
+from weitiao.progress import clock, progress
+from weitiao.tuning.job import Job, Learned, tell
+from weitiao.tuning.plan import schedule_of
+from weitiao.tuning.recipe import METHODS
+
+if TYPE_CHECKING:
+    from weitiao.pretrained.network import Network
+    from weitiao.tuning.estimate import Foretold
+
+
+def learn(job: Job, network: Network) -> Learned:
+    """Through the training loop: every method but the linear probe."""
+    import torch
+
+    from weitiao.tasks.classify import loss_of
+    from weitiao.tuning.estimate import foretell
+    from weitiao.tuning.live import live_table
+    from weitiao.tuning.loop import train
+
+    recipe, rows = job.recipe, job.rows["train"]
+    schedule = schedule_of(recipe)
+    method = importlib.import_module(METHODS[recipe.method])
+    used = {token for ids in rows.ids for token in ids} | {rows.pad}
+    method.prepare(network, recipe, torch.tensor(sorted(used)))
+    counts = torch.bincount(rows.gold, minlength=len(job.parts.labels)).tolist()
+    loss = loss_of(counts, recipe.label_smoothing, recipe.class_weights == "balanced")
+    foretold = foretell(network, rows, job.rows["dev"], job.rows["test"], loss, schedule)
+    _tell_foretold(foretold)
+    score = _dev_score(job, schedule.bf16) if len(job.rows["dev"]) else None
+    began = time.monotonic()
+    torch.manual_seed(recipe.seed)
+    with live_table() as watch:
+        history = train(network, rows, loss, schedule, score, watch)
+    seconds = time.monotonic() - began
+    method.finish(network)
+    return Learned(history, foretold, began, seconds)
+
+
+def learn_head(job: Job, network: Network) -> Learned:
+    """The linear probe: features once, then a convex fit."""
+    from weitiao.tuning.estimate import foretell_head
+    from weitiao.tuning.loop import infer
+    from weitiao.tuning.methods import head
+
+    bf16 = job.recipe.precision == "bf16"
+    foretold = foretell_head(network, job.rows, bf16, job.recipe)
+    _tell_foretold(foretold)
+    began = time.monotonic()
+    parts = []
+    for name in ("train", "dev"):
+        rows = job.rows[name]
+        with progress(say("Encoding"), len(rows), say("texts")) as advance:
+            parts.append((infer(network, rows, bf16, "features", advance), rows.gold.numpy()))
+    history = head.fit(network, job.recipe, parts[0], parts[1])
+    return Learned(history, foretold, began, time.monotonic() - began)
+
+
+def _dev_score(job: Job, bf16: bool) -> Any:
+    from sklearn.metrics import f1_score
+
+    from weitiao.tuning.loop import infer
+
+    dev = job.rows["dev"]
+
+    def score(network: Network) -> float:
+        return float(f1_score(dev.gold.numpy(), infer(network, dev, bf16).argmax(1), average="macro"))
+
+    return score
+
+
+def _tell_foretold(foretold: Foretold) -> None:
+    tell(
+        say(
+            "Foretold: {time} and {memory} MB of memory ({rate} texts/s).",
+            time=clock(foretold.seconds),
+            memory=round(foretold.peak_memory_mb),
+            rate=round(foretold.texts_per_second, 1),
+        )
+    )
+    free = machine.available_memory_mb() + machine.peak_memory_mb()
+    if foretold.peak_memory_mb > free:
+        tell(say("That is more than the {free} MB that are free: lower batch_size or max_length.", free=round(free)))
