@@ -87,6 +87,7 @@ CHINESE: dict[str, str] = {
     "{out}: {rows} rows, {rate} texts/s; {aside} rows without an answer.": "{out}：{rows} 行，{rate} 条/秒；{aside} 行没有预测结果。",
     # cli/tune.py
     "Folder to make for the bundle.": "存放模型包的文件夹（新建）。",
+    "What is asked of a text: classify.": "要对文本做什么：classify（分类）。",
     "e5-small, minilm, a folder, or hub:org/name.": "e5-small、minilm、文件夹，或 hub:组织/名称。",
     "full, head or lora.": "full、head 或 lora。",
     "Table to choose by; else rows are held out.": "用于挑选模型的表格；不指定时留出部分行。",
@@ -97,6 +98,7 @@ CHINESE: dict[str, str] = {
     "Tokens a text; the rest is cut.": "每条文本的词元数，超出部分截断。",
     "TOML file of recipe settings.": "TOML 格式的配方文件。",
     "Any other recipe setting.": "其他任意配方设置。",
+    "Seed of training; split_seed in a recipe decides what is held out.": "训练的随机种子；留出哪些行由配方中的 split_seed 决定。",
     "--set expects NAME=VALUE, not {given}.": "--set 的写法应为 名称=值，而不是 {given}。",
     "Measured on {n} held-out rows: accuracy {accuracy}, macro-F1 {f1}.": "在 {n} 行留出数据上测得：准确率 {accuracy}，宏平均 F1 {f1}。",
     "Took {time} (foretold {foretold_time}) and {memory} MB (foretold {foretold_memory}); {rate} texts/s.": "实际用时 {time}（预计 {foretold_time}），内存 {memory} MB（预计 {foretold_memory} MB）；{rate} 条/秒。",

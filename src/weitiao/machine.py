@@ -133,6 +133,13 @@ def reset_peak_memory() -> None:
         (PROC / "self" / "clear_refs").write_text("5")
 
 
+def resident_memory_mb() -> float:
+    """The memory that this process holds now, in MB."""
+    import psutil
+
+    return float(psutil.Process().memory_info().rss) / MB
+
+
 def release_memory() -> None:
     """Give what the allocator keeps of freed memory back to the system (glibc); elsewhere this does nothing."""
     import ctypes
@@ -162,6 +169,8 @@ def prepare_threads() -> Threads:
     sleep (``OMP_WAIT_POLICY=PASSIVE``) cost 20 to 35 % on an idle machine. So: sleep only where neighbours are busy,
     and never against what the environment already says.
     """
+    # Every length of a batch is a shape of its own, and oneDNN would keep kernels and buffers of 1,024 of them.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
     chosen = os.environ.get("OMP_WAIT_POLICY", "")
     if chosen or cores() == 1:
         return Threads(chosen)
