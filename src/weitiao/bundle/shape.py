@@ -18,7 +18,8 @@ from weitiao.languages import say
 INFO_FILE = "bundle.json"
 
 
-def _now() -> str:
+def now() -> str:
+    """The time in UTC, to the second, as bundles note it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -55,7 +56,7 @@ class BundleInfo(BaseModel):
     data: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
     parent: str | None = None
-    created: str = Field(default_factory=_now)
+    created: str = Field(default_factory=now)
     weitiao: str = Field(default_factory=_version)
 
     @field_validator("labels")

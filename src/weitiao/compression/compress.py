@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from weitiao import machine
 from weitiao.bundle import Bundle, BundleInfo, check_free, create, model_card
+from weitiao.bundle.shape import now
 from weitiao.compression.export import export
 from weitiao.compression.measure import figures, side_by_side
 from weitiao.compression.texts import Texts, choose_texts
@@ -23,11 +24,11 @@ from weitiao.progress import progress
 from weitiao.runtime import Engine, open_engine
 
 if TYPE_CHECKING:
-    from weitiao.compression.to_openvino import Feed
+    from weitiao.compression.quantise import Feed
 
 Location = str | PathLike[str]
 
-# what --to names -> module with FILES, PRECISIONS (the default first) and convert(onnx, folder, precision, calibration)
+# what --to names -> module with PRECISIONS (the default first) and convert(onnx, folder, precision, calibration)
 TARGETS = {"openvino": "weitiao.compression.to_openvino", "onnx": "weitiao.compression.to_onnx"}
 MAX_DROP = 1.0  # points of accuracy
 COPIED = ("tokenizer", "recipe.toml")
@@ -59,23 +60,12 @@ def compress(
     if not max_drop >= 0:
         raise RecipeError(say("--max-drop {max_drop}: expected points of accuracy, 0 or more.", max_drop=max_drop))
     check_free(out)
-    source = Bundle.open(bundle)
-    if source.info.engine != "torch":
-        raise BundleError(
-            say(
-                "{path} is compressed already ({engine}, {precision}). Compress the bundle that it was made from, "
-                "with the digest {parent}.",
-                path=bundle,
-                engine=source.info.engine,
-                precision=source.info.precision,
-                parent=source.info.parent,
-            )
-        )
+    source = _source(bundle)
     texts = choose_texts(source.info, data, seed)
     info = source.info.model_copy(
-        deep=True, update={"engine": to, "precision": precision, "parent": source.digest, "metrics": {}}
+        deep=True,
+        update={"engine": to, "precision": precision, "parent": source.digest, "metrics": {}, "created": now()},
     )
-    info.created = type(info).model_fields["created"].get_default(call_default_factory=True)
     shown = say("Compressing to {to} {precision}", to=to, precision=precision)
     with create(out, info) as folder, progress(shown, 4, say("steps")) as step:
         before = open_engine(source)
@@ -114,6 +104,23 @@ def _target(to: str, precision: str | None) -> tuple[Any, str]:
             )
         )
     return target, precision
+
+
+def _source(path: Location) -> Bundle:
+    """The bundle at ``path``, which must be as it was tuned."""
+    source = Bundle.open(path)
+    if source.info.engine != "torch":
+        raise BundleError(
+            say(
+                "{path} is compressed already ({engine}, {precision}). Compress the bundle that it was made from, "
+                "with the digest {parent}.",
+                path=path,
+                engine=source.info.engine,
+                precision=source.info.precision,
+                parent=source.info.parent,
+            )
+        )
+    return source
 
 
 def feeds(engine: Engine, texts: Sequence[str]) -> list[Feed]:

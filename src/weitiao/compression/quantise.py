@@ -1,0 +1,36 @@
+"""Post-training quantisation to 8 bits of weights, embeddings and activations, by NNCF."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from weitiao.compression.quiet import quiet
+from weitiao.errors import require
+from weitiao.runtime.openvino_engine import load_openvino
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Feed = dict[str, NDArray[np.int64]]
+
+# How much of the activations' outliers SmoothQuant (Xiao et al. 2023) moves into the weights. NNCF's own 0.95 keeps a
+# Kullback-Leibler distance to fp32 on held-out training texts that is as large for MiniLM and 1.7 times for e5.
+SMOOTH = 0.8
+
+
+def quantised(model: Any, calibration: Sequence[Feed]) -> Any:
+    """``model`` (of OpenVINO or ONNX) in 8 bits; the ranges of its activations come from ``calibration``."""
+    load_openvino()  # before NNCF loads it, which would let it phone home
+    nncf: Any = require("nncf", "compress")
+    with quiet():
+        return nncf.quantize(
+            model,
+            nncf.Dataset(calibration),
+            model_type=nncf.ModelType.TRANSFORMER,
+            subset_size=len(calibration),
+            advanced_parameters=nncf.AdvancedQuantizationParameters(
+                smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=SMOOTH)
+            ),
+        )
