@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
     from weitiao.tuning.recipe import Recipe
 
-QUANTILES = (0.1, 0.35, 0.6, 0.85)
+QUANTILES = (0.05, 0.3, 0.55, 0.8, 0.95, 1.0)
 ROUNDS = 2
 SAMPLE = 1000  # rows on which the cost of a linear fit is measured
 FRAGMENTED = 0.3  # of what a step allocates: batches of every length leave holes that few rehearsed ones don't
@@ -47,12 +47,17 @@ def expected_peak_mb() -> float:
     return peak + FRAGMENTED * max(0.0, peak - resident_memory_mb()) + KERNELS_MB
 
 
-def _line(sizes: list[float], seconds: list[float]) -> tuple[float, float]:
-    """Least squares ``seconds = fixed + each * size`` with neither below zero."""
-    each, fixed = np.polyfit(sizes, seconds, 1) if len(set(sizes)) > 1 else (seconds[0] / max(1.0, sizes[0]), 0.0)
-    if fixed < 0 or each < 0:
-        return 0.0, float(np.sum(seconds) / max(1.0, np.sum(sizes)))
-    return float(fixed), float(each)
+def _total(sizes: np.ndarray[Any, Any], seen: list[float], taken: list[float]) -> float:
+    """Seconds of batches of ``sizes`` padded tokens, interpolated between the mean times ``taken`` at ``seen`` sizes.
+
+    No straight line: attention grows faster than the tokens, and small batches pay for overhead.
+    """
+    points = sorted(set(seen))
+    means = [
+        float(np.mean([time for size, time in zip(seen, taken, strict=True) if size == point])) for point in points
+    ]
+    below = np.minimum(1.0, sizes / points[0])  # smaller than any that was seen: in proportion
+    return float(np.sum(np.interp(sizes, points, means) * below))
 
 
 def _padded(lengths: np.ndarray[Any, Any], batches: list[list[int]]) -> np.ndarray[Any, Any]:
@@ -84,8 +89,7 @@ def rehearse_training(network: Network, rows: Encoded, loss: Loss, schedule: Sch
     del optimizer
     restore(network, before)
     torch.set_rng_state(random_state)
-    fixed, each = _line(seen[1:], taken[1:])  # the first step also pays for start-up
-    return float(np.sum(fixed + each * sizes)) * schedule.epochs
+    return _total(sizes, seen[1:], taken[1:]) * schedule.epochs  # the first step also pays for start-up
 
 
 def rehearse_inference(network: Network, rows: Encoded, bf16: bool, what: str = "logits") -> float:
@@ -102,8 +106,7 @@ def rehearse_inference(network: Network, rows: Encoded, bf16: bool, what: str = 
         infer(network, part, bf16, what)
         seen.append(float(sizes[at]))
         taken.append(time.monotonic() - began)
-    fixed, each = _line(seen[1:], taken[1:])
-    return float(np.sum(fixed + each * sizes))
+    return _total(sizes, seen[1:], taken[1:])
 
 
 def foretell(network: Network, train: Encoded, dev: Encoded, test: Encoded, loss: Loss, schedule: Schedule) -> Foretold:
