@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def learning_rate(base: Base) -> float:
-    """3e-5 is customary for 12 layers of 768 (Devlin et al. 2019); narrower and shallower encoders bear more."""
-    return 3e-5 * (768 / base.hidden_size) ** 2 * math.sqrt(12 / base.layers)
+    """3e-5 is customary at hidden size 768 (Devlin et al. 2019); narrower encoders bear more."""
+    return 3e-5 * (768 / base.hidden_size) ** 2
 
 
 def epochs(rows_per_class: float) -> int:
     """Many rows a class need few passes, few rows need many."""
-    return round(min(20.0, max(2.0, 2 + 600 / rows_per_class)))
+    return round(min(20.0, max(2.0, 2 + 400 / rows_per_class)))
 
 
 class TouchedRows(nn.Module):

@@ -21,7 +21,7 @@ def learning_rate(base: Base) -> float:
 
 def epochs(rows_per_class: float) -> int:
     """Half as many again as full tuning."""
-    return round(min(30.0, max(2.0, 3 + 900 / rows_per_class)))
+    return round(min(30.0, max(2.0, 2 + 600 / rows_per_class)))
 
 
 def prepare(network: Network, recipe: Recipe, token_ids: Tensor) -> None:
