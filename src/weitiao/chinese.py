@@ -107,11 +107,11 @@ CHINESE: dict[str, str] = {
     "Next:   weitiao compress {path} --out {path}-int8": "下一步：weitiao compress {path} --out {path}-int8",
     # compression/compress.py
     "--max-drop {max_drop}: expected points of accuracy, 0 or more.": "--max-drop {max_drop}：应为准确率的百分点数，不小于 0。",
-    "{path} is compressed already ({engine}, {precision}). Compress the bundle that it was made from, with the digest {parent}.": "{path} 已经压缩过（{engine}，{precision}）。请压缩它的来源模型包，其摘要值为 {parent}。",
     "Compressing to {to} {precision}": "正在压缩为 {to} {precision}",
     "steps": "步",
     "--to {to}: expected one of {known}.": "--to {to}：应为以下之一：{known}。",
     "--precision {precision} isn't possible with --to {to}: expected one of {known}.": "--to {to} 不支持 --precision {precision}：应为以下之一：{known}。",
+    "{path} is compressed already ({engine}, {precision}). Compress the bundle that it was made from, with the digest {parent}.": "{path} 已经压缩过（{engine}，{precision}）。请压缩它的来源模型包，其摘要值为 {parent}。",
     "Compression to {to} {precision} costs {drop:.2f} points of accuracy on {n} rows of {source} (95% interval {low:.2f} to {high:.2f}); {max_drop} are allowed, so nothing was kept. Allow more with --max-drop, keep it anyway with --force, or lose less with another --precision.": "压缩为 {to} {precision} 后，在 {source} 的 {n} 行上准确率下降 {drop:.2f} 个百分点（95% 区间 {low:.2f} 至 {high:.2f}）；允许的是 {max_drop} 个百分点，因此没有保留结果。可以用 --max-drop 放宽，用 --force 强行保留，或换一种 --precision 减少损失。",
     # compression/export.py
     "A base of the family {family} can't be exported to ONNX with this PyTorch, so it can't be compressed: {why}. The bundle itself keeps working with the torch engine.": "当前的 PyTorch 无法把 {family} 系列的基座模型导出为 ONNX，因此不能压缩：{why}。模型包本身仍可用 torch 引擎运行。",

@@ -15,7 +15,7 @@ from weitiao.bundle.write import check_free
 from weitiao.errors import MissingExtraError, RecipeError
 from weitiao.languages import LANGUAGES, say
 
-ROWS, LONGEST = 1200, 100  # reviews of at most 100 characters: a few minutes on two cores without a matrix unit
+ROWS, LONGEST = 1500, 100  # reviews of at most 100 characters: a few minutes on two cores without a matrix unit
 SENTENCES = {
     "zh": [
         "物流很快，包装也好，下次还买",
@@ -61,7 +61,7 @@ def demo(lang: str = "zh", out: str = "weitiao-demo", *, seed: int = 0) -> dict[
     _step(
         4,
         say("Evaluate both on the held-out rows"),
-        f"weitiao evaluate {out}/bundle-int8 {held_out} --against {out}/bundle --out {out}",
+        f"weitiao evaluate {out}/bundle-int8 {out}/held_out.csv --against {out}/bundle --out {out}",
     )
     evaluated = evaluate(folder / "bundle-int8", held_out, against=folder / "bundle", out=folder, seed=seed)
     _step(5, say("Predict"), f"weitiao predict {out}/bundle-int8 {out}/new.csv --out {out}/predictions.csv")
