@@ -56,11 +56,9 @@ def _zip(path: Path) -> None:
 
 
 def _parquet(path: Path, keep: float) -> None:
-    from importlib import import_module
+    import pyarrow as arrow
+    from pyarrow import parquet
 
-    import numpy  # noqa: F401  pyarrow comes with the extra "tune"
-
-    arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     whole = path.with_suffix(".whole")
     parquet.write_table(arrow.table({"text": ["好"] * 500, "label": ["a", "b"] * 250}), whole)
     path.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * keep)])

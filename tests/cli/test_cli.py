@@ -258,6 +258,8 @@ def test_an_interrupt_during_tuning_exits_with_130_and_leaves_nothing(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
+        # a shell that runs the tests in the background has told them, and so us, to ignore SIGINT
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     told = ""
     assert running.stderr
