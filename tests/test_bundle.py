@@ -424,3 +424,28 @@ def test_a_card_without_figures_says_so() -> None:
 def test_many_labels_are_shortened() -> None:
     card = model_card(info_for(labels=[f"label {n}" for n in range(150)]), {})
     assert "`label 99` and 50 more" in card
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pooling": "evil"},
+        {"task": "nope"},
+        {"temperature": 5e-324},
+        {"max_length": 10**30},
+        {"pad_token_id": 10**12},
+        {"prefix": "x" * 10_000},
+    ],
+)
+def test_a_consistent_bundle_with_senseless_values_is_refused(bundle: Path, change: dict) -> None:
+    file = bundle / "bundle.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    sealed(bundle)
+    with pytest.raises(BundleError, match=next(iter(change))):
+        Bundle.open(bundle)
+
+
+def test_a_place_below_a_file_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="can't be written"):
+        check_free(tmp_path / "file" / "b")

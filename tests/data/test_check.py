@@ -83,3 +83,11 @@ def test_shares_and_lengths() -> None:
     assert languages(["你好", "hello", "hello", "привет"]) == {"zh": 0.25, "en": 0.5, "other": 0.25}
     assert lengths(["x" * n for n in range(1, 101)]) == {"mean": 50.5, "p50": 50, "p95": 95, "p99": 99, "max": 100}
     assert lengths([]) == {"mean": 0.0, "p50": 0, "p95": 0, "p99": 0, "max": 0}
+
+
+def test_the_table_itself_is_never_overwritten(table: Path, tmp_path: Path) -> None:
+    own = tmp_path / "cleaned.csv"
+    own.write_bytes(table.read_bytes())
+    with pytest.raises(OutputError, match="would be overwritten"):
+        check(own, out=tmp_path)
+    assert own.read_bytes() == table.read_bytes()

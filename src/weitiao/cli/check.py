@@ -35,5 +35,19 @@ def _show(found: dict[str, Any]) -> None:
             labels=len(found["classes"]),
         )
     )
+    print(
+        "  "
+        + say(
+            "Text column “{text}”, label column “{label}”, {format} {encoding}.",
+            text=found["text_column"],
+            label=found["label_column"],
+            format=found["format"],
+            encoding=found["encoding"] or "",
+        ).replace(" .", ".")
+    )
     for line in found["verdict"]:
         print("  " + line["message"])
+    if found["set_aside_file"]:
+        print("  " + say("Rows set aside: {path}", path=found["set_aside_file"]))
+    elif found["set_aside"]:
+        print("  " + say("--out DIR lists the rows that can't be used, with the reason for each."))

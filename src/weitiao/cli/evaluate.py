@@ -57,5 +57,7 @@ def _show(found: dict[str, Any]) -> None:
                 p=test["p"],
             )
         )
+    for note in found["notes"]:
+        print(note)
     if found["report"]:
         print(say("Report: {path}", path=found["report"]))

@@ -40,3 +40,5 @@ def _show(found: dict[str, Any]) -> None:
             aside=found["set_aside"],
         )
     )
+    if found["set_aside_file"]:
+        print(say("Rows set aside: {path}", path=found["set_aside_file"]))

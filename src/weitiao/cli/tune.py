@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,8 @@ from weitiao.cli.answer import Encoding, Json, Label, Text, answer, with_interva
 from weitiao.errors import RecipeError
 from weitiao.languages import say
 from weitiao.progress import clock
+
+NOT_IN_RECIPES = {"data", "out", "text", "label", "dev", "test", "encoding", "recipe"}
 
 
 def command(
@@ -65,7 +68,12 @@ def _settings(pairs: list[str]) -> dict[str, str]:
     wrong = [pair for pair in pairs if pair.find("=") < 1]
     if wrong:
         raise RecipeError(say("--set expects NAME=VALUE, not {given}.", given=", ".join(wrong)))
-    return dict(pair.split("=", 1) for pair in pairs)
+    given = dict(pair.split("=", 1) for pair in pairs)
+    if options := sorted(given.keys() & NOT_IN_RECIPES):
+        raise RecipeError(
+            say("--set {names}: not a recipe setting but an option; see weitiao tune --help.", names=", ".join(options))
+        )
+    return given
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -91,4 +99,5 @@ def _show(found: dict[str, Any]) -> None:
     )
     print(say("Bundle: {path}\n  digest {digest}", path=found["bundle"], digest=found["digest"]))
     print(say("Report: {path}", path=found["report"] + "/report.html"))
-    print(say("Next:   weitiao compress {path} --out {path}-int8", path=found["bundle"]))
+    path, smaller = shlex.quote(found["bundle"]), shlex.quote(found["bundle"] + "-int8")
+    print(say("Next:   weitiao compress {path} --out {smaller}", path=path, smaller=smaller))

@@ -10,7 +10,7 @@ from typing import Any
 
 from weitiao.data.aside import write_set_aside
 from weitiao.data.load import deduplicate, load, reason_counts, require_trainable
-from weitiao.data.write import open_writer
+from weitiao.data.write import open_writer, refuse_overwriting
 from weitiao.errors import DataError, OutputError
 from weitiao.languages import say
 from weitiao.types import Dataset
@@ -46,6 +46,9 @@ def check(
 
     Raises `DataError` as `weitiao.data.load.load` does, `OutputError` where ``out`` can't be written.
     """
+    if out is not None:
+        for name in (SET_ASIDE, CLEANED):
+            refuse_overwriting(Path(out) / name, data)
     loaded = load(data, text=text, label=label, encoding=encoding)
     dataset = deduplicate(loaded)
     files = _write(dataset, Path(out)) if out is not None else {"set_aside_file": None, "cleaned_file": None}

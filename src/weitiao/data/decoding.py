@@ -55,7 +55,17 @@ def choose_encoding(path: Path, shown: str, named: str | None, *, lines: bool = 
         encoding = marked
     _scan(path, shown, lines=lines, wide=(encoding or "").startswith(("utf-16", "utf-32")))
     encoding = encoding or _by_content(path, shown)
-    pending = _tally(path, encoding).pending
+    try:
+        pending = _tally(path, encoding).pending
+    except UnicodeError as error:  # UTF-16 without a mark, UTF-32 that isn't; codecs that can't step over a fault
+        raise DataError(
+            say(
+                "{path} can't be read as {encoding} ({problem}). Name another --encoding, or leave it out.",
+                path=shown,
+                encoding=encoding,
+                problem=str(error).rstrip("."),
+            )
+        ) from None
     if pending:
         raise DataError(
             say(
@@ -91,7 +101,7 @@ def _known(named: str, shown: str) -> str:
     try:
         name = codecs.lookup(named).name
         "".encode(name)  # refuses the codecs that are no text encodings, such as zip
-    except LookupError:
+    except (LookupError, UnicodeError):  # the latter from the codec "undefined"
         raise DataError(
             say(
                 "{path}: the encoding “{named}” is not known. Use utf-8, gb18030 or utf-16, or leave it out.",

@@ -69,7 +69,11 @@ def _require_file(file: Path, shown: str) -> None:
         return
     if file.exists():
         raise DataError(say("{path} is no ordinary file. Give a file or a folder.", path=shown))
-    near = sorted(p.name for p in file.parent.iterdir() if p.suffix in FORMATS)[:5] if file.parent.is_dir() else []
+    near = (
+        sorted(p.name for p in file.parent.iterdir() if p.suffix in FORMATS and p.name[0] != ".")[:5]
+        if file.parent.is_dir()
+        else []
+    )
     if near:
         raise DataError(
             say(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from weitiao.errors import DataError, require
 from weitiao.languages import say
 from weitiao.types import SetAside
 
+_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _SAVED = ("dataset_info.json", "dataset_dict.json", "state.json")
 
 
@@ -55,6 +57,8 @@ def open_hub(shown: str) -> Table:
     name, _, split = shown.removeprefix("hub:").partition(":")
     datasets = require("datasets", "tune")
     try:
+        if not _NAME.fullmatch(name):  # else datasets would take it for a folder of this machine
+            raise ValueError(say("expected hub:org/name or hub:org/name:split"))
         found = datasets.load_dataset(name, split=split or "train")
     except Exception as error:  # noqa: BLE001  # network, hub, file and data errors alike
         raise DataError(

@@ -90,6 +90,8 @@ def _row(number: int, raw: str, encoding: str) -> Row | SetAside:
         return SetAside(number, say("is not valid JSON ({problem})", problem=problem), printable(raw))
     if not isinstance(value, dict):
         return SetAside(number, say("is no JSON object with named columns"), printable(raw))
+    if any(map(has_invalid, value)):
+        return SetAside(number, say("a column name holds half characters (lone surrogates)"), printable(raw))
     return Row(number, value)
 
 

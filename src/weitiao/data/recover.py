@@ -16,8 +16,8 @@ def recover(where: Mapping[str, Any]) -> tuple[list[Example], list[Example], lis
 
     Raises DataError when the table is gone or no longer the same.
     """
-    held = where.get("split") or {}
     try:
+        held = dict(where.get("split") or {})
         found = partition(
             where["source"],
             text=where.get("text_column"),
@@ -28,7 +28,7 @@ def recover(where: Mapping[str, Any]) -> tuple[list[Example], list[Example], lis
             shares=(held.get("dev_share", 0.0), held.get("test_share", 0.0)),
             seed=held.get("seed", 0),
         )
-    except (DataError, KeyError) as error:
+    except (DataError, KeyError, TypeError, ValueError) as error:
         raise DataError(
             say(
                 "The table that this bundle was tuned on can't be used again ({error}). Name one with --data.",

@@ -6,7 +6,6 @@ The rows go to a hidden neighbour that takes the file's name only when all is wr
 from __future__ import annotations
 
 import csv
-import json
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -14,12 +13,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from weitiao.data.table import has_invalid
+from weitiao.data.cells import Rows, as_json, cell
 from weitiao.errors import OutputError
 from weitiao.languages import say
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx")
-Rows = list[dict[str, Any]]
 
 
 class Writer(Protocol):
@@ -53,6 +51,18 @@ def open_writer(path: str | os.PathLike[str], columns: Sequence[str], *, bom: bo
                 os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def refuse_overwriting(out: Path, data: str | os.PathLike[str]) -> None:
+    """`OutputError` where ``out`` is the table ``data`` itself, under whatever name."""
+    try:
+        same = out.resolve() == Path(data).resolve() or out.samefile(data)
+    except OSError:  # one of them isn't there
+        same = False
+    if same:
+        raise OutputError(
+            say("{path} is the table to be read, and would be overwritten. Name another place.", path=out)
+        )
 
 
 def _require_possible(target: Path, shown: str) -> None:
@@ -114,18 +124,3 @@ def _writer(part: Path, shown: str, columns: list[str], bom: bool, stack: ExitSt
     from weitiao.data.write_excel import open_excel
 
     return _Told(stack.enter_context(open_excel(part, shown, columns)), shown)
-
-
-def as_json(value: Any) -> str:
-    """``value`` as one line of JSON with its line end."""
-    return json.dumps(value, ensure_ascii=False, default=str) + "\n"
-
-
-def cell(value: Any) -> Any:
-    """``value`` as a cell holds it: lists and objects as JSON, half characters (lone surrogates) as escapes, no NUL."""
-    if isinstance(value, str):
-        text = value.encode(errors="backslashreplace").decode() if has_invalid(value) else value
-        return text.replace("\0", "") if "\0" in text else text
-    if isinstance(value, dict | list | tuple):
-        return cell(json.dumps(value, ensure_ascii=False, default=str))
-    return value

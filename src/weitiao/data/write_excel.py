@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from weitiao.data.write import Rows, cell
+from weitiao.data.cells import Rows, cell
 from weitiao.errors import OutputError, require
 from weitiao.languages import say
 

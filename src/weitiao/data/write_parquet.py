@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from weitiao.data.write import Rows, as_json, cell
+from weitiao.data.cells import Rows, as_json, cell
 from weitiao.errors import require
 
 BATCH_ROWS = 4_096

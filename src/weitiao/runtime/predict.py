@@ -17,7 +17,7 @@ from weitiao.data.aside import COLUMNS as ASIDE_COLUMNS
 from weitiao.data.columns import choose_columns
 from weitiao.data.read import Row, Table, read_rows
 from weitiao.data.values import text_of
-from weitiao.data.write import Writer, open_writer
+from weitiao.data.write import Writer, open_writer, refuse_overwriting
 from weitiao.errors import DataError, OutputError
 from weitiao.languages import say
 from weitiao.progress import progress
@@ -51,7 +51,7 @@ def predict(
     """
     opened = bundle if isinstance(bundle, Bundle) and digest is None else Bundle.open(_path_of(bundle), digest)
     target, aside = Path(out), Path(f"{out}{ASIDE_ENDING}")
-    _refuse_places(opened, Path(data), target)
+    _refuse_places(opened, Path(data), target, aside)
     table = read_rows(data, encoding=encoding)
     column = text_column(opened, table, text)
     if taken := [name for name in ADDED if name in table.columns]:
@@ -166,8 +166,8 @@ def _path_of(bundle: Bundle | str | PathLike[str]) -> str | PathLike[str]:
     return bundle.path if isinstance(bundle, Bundle) else bundle
 
 
-def _refuse_places(bundle: Bundle, data: Path, out: Path) -> None:
-    if out.resolve() == data.resolve():
-        raise OutputError(say("{path} is the table to be read; write the answers to another file.", path=out))
+def _refuse_places(bundle: Bundle, data: Path, out: Path, aside: Path) -> None:
+    refuse_overwriting(out, data)
+    refuse_overwriting(aside, data)
     if out.resolve().is_relative_to(bundle.path.resolve()):
         raise OutputError(say("{path} lies in a bundle, and a bundle never changes. Name a file elsewhere.", path=out))

@@ -61,7 +61,7 @@ def _suggest(data: str, text: str | None, label: str | None) -> dict[str, Any]:
             share=languages.get("zh", 0.0),
         ),
         say(
-            "95 % of the texts have at most about {tokens:.0f} tokens; the base reads 512.",
+            "95% of the texts have at most about {tokens:.0f} tokens; the base reads 512.",
             tokens=tokens,
         ),
     ]

@@ -47,5 +47,5 @@ class Recipe(BaseModel):
     split_seed: int = Field(default=0, ge=0, lt=2**32)
     seed: int = Field(default=0, ge=0, lt=2**32)
     lora_rank: int = Field(default=16, ge=1, le=1024)
-    lora_alpha: float = Field(default=32.0, gt=0)
+    lora_alpha: float = Field(default=32.0, gt=0, allow_inf_nan=False)
     lora_dropout: float = Field(default=0.05, ge=0, lt=1)

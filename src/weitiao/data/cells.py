@@ -1,0 +1,25 @@
+"""What a cell of a written table can hold."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from weitiao.data.table import has_invalid
+
+Rows = list[dict[str, Any]]
+
+
+def as_json(value: Any) -> str:
+    """``value`` as one line of JSON with its line end."""
+    return json.dumps(value, ensure_ascii=False, default=str) + "\n"
+
+
+def cell(value: Any) -> Any:
+    """``value`` as a cell holds it: lists and objects as JSON, half characters (lone surrogates) as escapes, no NUL."""
+    if isinstance(value, str):
+        text = value.encode(errors="backslashreplace").decode() if has_invalid(value) else value
+        return text.replace("\0", "") if "\0" in text else text
+    if isinstance(value, dict | list | tuple):
+        return cell(json.dumps(value, ensure_ascii=False, default=str))
+    return value
