@@ -13,8 +13,7 @@ A bundle never changes once it is made, holds no pickle, and is checked whole be
 """
 
 from weitiao.bundle.card import model_card
-from weitiao.bundle.manifest import verify
-from weitiao.bundle.shape import Bundle, BundleInfo, show
+from weitiao.bundle.shape import Bundle, BundleInfo, show, verify
 from weitiao.bundle.write import check_free, create
 
 __all__ = ["Bundle", "BundleInfo", "check_free", "create", "model_card", "show", "verify"]

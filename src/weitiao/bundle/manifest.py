@@ -49,7 +49,7 @@ def write_manifest(folder: Path) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def verify(path: str | PathLike[str], digest: str | None = None) -> str:
+def verify_files(path: str | PathLike[str], digest: str | None = None) -> str:
     """Check every byte of the bundle at ``path`` and return its digest.
 
     ``digest``: what the digest must be (64 hexadecimal digits, "sha256:" before them or not): catches a rewritten

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from weitiao.bundle.manifest import read_manifest, verify
+from weitiao.bundle.manifest import read_manifest, verify_files
 from weitiao.errors import BundleError
 from weitiao.languages import say
 
@@ -81,7 +81,7 @@ class Bundle:
 
         Raises `BundleError`, naming the file, when anything is changed, missing, extra or unsafe.
         """
-        found = verify(path, digest)
+        found = verify_files(path, digest)
         return cls(Path(path), read_info(Path(path) / INFO_FILE), found)
 
     @property
@@ -101,6 +101,11 @@ def read_info(file: Path) -> BundleInfo:
         ) from None
     except OSError as error:
         raise BundleError(say("{file} can't be read: {why}", file=file, why=error.strerror or error)) from None
+
+
+def verify(path: str | PathLike[str], digest: str | None = None) -> str:
+    """Check the bundle at ``path`` as `Bundle.open` does, and return its digest. Raises `BundleError`."""
+    return Bundle.open(path, digest).digest
 
 
 def show(path: str | PathLike[str], digest: str | None = None) -> dict[str, Any]:

@@ -30,9 +30,9 @@ def verify(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE")], digest: Digest = None, seed: Seed = 0, json: Json = False
 ) -> None:
     def work() -> dict[str, Any]:
-        from weitiao.bundle import Bundle
+        from weitiao.bundle import verify
 
-        return {"bundle": bundle, "digest": Bundle.open(bundle, digest).digest}
+        return {"bundle": bundle, "digest": verify(bundle, digest)}
 
     answer(json, work, lambda found: print(say("{bundle} is whole.\n  digest {digest}", **found)))
 
