@@ -424,6 +424,11 @@ CHINESE: dict[str, str] = {
     "less than {bound}": "小于 {bound} 的数",
     "{bound} or less": "不大于 {bound} 的数",
     "one of {choices}": "以下之一：{choices}",
+    # store/database.py
+    "A database is a file's path, sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME; something else came.": "数据库应写成文件路径、sqlite:///路径 或 postgresql+psycopg://用户@主机/库名；现在给出的不是其中任何一种。",
+    "{path} can't be used as a database: {why}": "{path} 无法用作数据库：{why}",
+    "{url} was written by a newer weitiao, or isn't a database of weitiao. Name another one, or: pip install --upgrade weitiao": "{url} 由更新版本的 weitiao 写入，或不是 weitiao 的数据库。请换一个，或升级：pip install --upgrade weitiao",
+    "{url} can't be used as a database: {why}": "{url} 无法用作数据库：{why}",
     # tuning/bases.py
     "All texts are English: MiniLM is half as deep as e5-small and as good on English.": "全部文本都是英文：minilm 的层数只有 e5-small 的一半，在英文上同样出色。",
     "{share:.0%} of the texts are Chinese: e5-small reads 100 languages, MiniLM English only.": "{share:.0%} 的文本是中文：e5-small 支持 100 种语言，MiniLM 只支持英文。",

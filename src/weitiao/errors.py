@@ -5,6 +5,7 @@
     ├── BaseModelError           a pretrained base is unknown, damaged or out of reach
     ├── RecipeError              settings that are unknown, out of range or contradict each other
     ├── BundleError              a bundle is damaged, unsafe or made for something else
+    ├── StoreError               the database of a service can't be opened or used
     ├── OutputError              a result can't be written where it was asked for
     ├── MissingExtraError        an optional part isn't installed; the message is the pip command
     └── BarMissedError           the work was done, but a stated bar was missed (exit code 1)
@@ -40,6 +41,10 @@ class RecipeError(WeitiaoError):
 
 class BundleError(WeitiaoError):
     """A bundle is damaged, unsafe or made for something else."""
+
+
+class StoreError(WeitiaoError):
+    """The database of a service can't be opened or used."""
 
 
 class OutputError(WeitiaoError):

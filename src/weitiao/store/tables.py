@@ -1,0 +1,98 @@
+"""The tables of the database. A change here needs a revision in ``migrations/versions`` (a test compares the two).
+
+Times are seconds since 1970 (UTC) as floats: the same in SQLite and PostgreSQL, and no time zone to lose.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Row(DeclarativeBase):
+    """Base of every table."""
+
+
+class Key(Row):
+    """A key that a client shows; the secret itself is nowhere, ``secret_sha256`` is its hash."""
+
+    __tablename__ = "keys"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    requests_per_minute: Mapped[int | None] = mapped_column(Integer)
+    texts_per_day: Mapped[int | None] = mapped_column(Integer)
+    created_at: Mapped[float] = mapped_column(Float)
+    expires_at: Mapped[float | None] = mapped_column(Float)
+    revoked_at: Mapped[float | None] = mapped_column(Float)
+
+
+class Usage(Row):
+    """What a key used on one day (UTC, as 2026-01-31)."""
+
+    __tablename__ = "usage"
+
+    key_id: Mapped[str] = mapped_column(ForeignKey("keys.id"), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    requests: Mapped[int] = mapped_column(Integer, default=0)
+    texts: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class Audit(Row):
+    """One act of administration: who did what to what, and how it ended."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[float] = mapped_column(Float)
+    actor: Mapped[str] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(500))
+    outcome: Mapped[str] = mapped_column(String(200))
+    details: Mapped[dict[str, object]] = mapped_column(JSON)
+
+    __table_args__ = (Index("audit_at", "at"),)
+
+
+class Deployment(Row):
+    """How a served model's requests are routed; ``routes`` as `serving.models.Routes` writes it, newest id in force."""
+
+    __tablename__ = "deployments"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    model: Mapped[str] = mapped_column(String(64))
+    at: Mapped[float] = mapped_column(Float)
+    routes: Mapped[dict[str, object]] = mapped_column(JSON)
+
+    __table_args__ = (Index("deployments_model", "model", "id"),)
+
+
+class Alarm(Row):
+    """Where an alert rule stands, so that a restart neither forgets nor repeats what was told."""
+
+    __tablename__ = "alarms"
+
+    rule: Mapped[str] = mapped_column(String(100), primary_key=True)
+    state: Mapped[str] = mapped_column(String(10))
+    since: Mapped[float] = mapped_column(Float)
+    episode: Mapped[int] = mapped_column(Integer, default=0)
+    told_at: Mapped[float | None] = mapped_column(Float)
+
+
+class Notification(Row):
+    """One message to one receiver, kept until it is delivered or given up (an outbox)."""
+
+    __tablename__ = "notifications"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)  # the idempotency key
+    receiver: Mapped[str] = mapped_column(String(100))
+    body: Mapped[dict[str, object]] = mapped_column(JSON)
+    created_at: Mapped[float] = mapped_column(Float)
+    due_at: Mapped[float] = mapped_column(Float)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    last_error: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (Index("notifications_due", "state", "due_at"),)
