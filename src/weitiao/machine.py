@@ -207,6 +207,19 @@ def cache_folder() -> Path:
     return folder / "weitiao"
 
 
+def state_folder() -> Path:
+    """Where a service keeps what must not be lost; it may not exist yet.
+
+    ``WEITIAO_STATE``, else ``weitiao`` in ``XDG_STATE_HOME``, else ``~/.local/state/weitiao``.
+    """
+    named = os.environ.get("WEITIAO_STATE")
+    if named:
+        return Path(named).expanduser().absolute()
+    shared = os.environ.get("XDG_STATE_HOME", "")
+    folder = Path(shared) if Path(shared).is_absolute() else Path("~/.local/state").expanduser()
+    return folder / "weitiao"
+
+
 def versions() -> dict[str, str]:
     """Versions of the installed packages that decide what a run does; packages that are absent are left out."""
     found = {}

@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from weitiao.cli import bases, bundle, check, compress, demo, evaluate, predict, tune
+from weitiao.cli import bases, bundle, check, compress, demo, evaluate, keys, predict, serve, tune
 from weitiao.languages import say
 
 app = typer.Typer(
@@ -25,9 +25,11 @@ app.command("evaluate", help=say("Measure a bundle on a labelled table, alone or
 )
 app.command("compress", help=say("Make a smaller, faster bundle of a bundle."))(compress.command)
 app.command("predict", help=say("Label the rows of a file."))(predict.command)
+app.command("serve", help=say("Answer requests over HTTP with one or more bundles."))(serve.command)
 app.command("bases", help=say("Show the pretrained bases, or say which suits a table."))(bases.command)
 app.command("demo", help=say("The whole way on packaged data, in a few minutes."))(demo.command)
 app.add_typer(bundle.app, name="bundle", help=say("Show a bundle, or verify that nothing in it has changed."))
+app.add_typer(keys.app, name="keys", help=say("Make, list and revoke the keys of a service."))
 
 
 def main() -> None:

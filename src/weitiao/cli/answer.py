@@ -32,7 +32,7 @@ def answer(json: bool, work: Callable[[], dict[str, Any]], show: Callable[[dict[
         _fail(json, say("Interrupted; nothing half done was left behind."), 130)
     else:
         if json:
-            _print_json(found)
+            print_json(found)
         else:
             show(found)
 
@@ -40,18 +40,18 @@ def answer(json: bool, work: Callable[[], dict[str, Any]], show: Callable[[dict[
 def _fail(json: bool, message: str, code: int) -> None:
     print(f"weitiao: {message}", file=sys.stderr)
     if json:
-        _print_json({"error": message, "exit_code": code})
+        print_json({"error": message, "exit_code": code})
     raise typer.Exit(code)
 
 
-def _print_json(value: dict[str, Any]) -> None:
-    """As it is; with escapes where standard output can't hold a character (half a pair, a terminal of few letters)."""
+def print_json(value: dict[str, Any]) -> None:
+    """One object on a line, as it is; with escapes where standard output can't hold a character (half a pair, a terminal of few letters)."""
     text = jsons.dumps(value, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         text = jsons.dumps(value)
-    print(text)
+    print(text, flush=True)
 
 
 def percent(value: float | None) -> str:

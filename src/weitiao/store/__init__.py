@@ -4,6 +4,6 @@ with open_store("sqlite:///service.db") as store, store.write() as session:
     session.add(Key(…))
 """
 
-from weitiao.store.database import Store, open_store
+from weitiao.store.database import Store, open_state, open_store
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "open_state", "open_store"]

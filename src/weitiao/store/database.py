@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from weitiao import machine
 from weitiao.errors import StoreError, require
 from weitiao.languages import say
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
+SERVICE_FILE = "service.db"
 BUSY_SECONDS = 10.0  # how long a writer waits for another process's write
 
 
@@ -103,6 +105,11 @@ def open_store(url: str | os.PathLike[str]) -> Store:
         engine.dispose()
         raise _unusable(shown, error) from None
     return store
+
+
+def open_state(folder: str | os.PathLike[str] | None = None, url: str | None = None) -> Store:
+    """The database of the service that keeps its state in ``folder`` (default: `machine.state_folder`), or at ``url``."""
+    return open_store(url or Path(folder or machine.state_folder()) / SERVICE_FILE)
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

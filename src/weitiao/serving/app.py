@@ -1,0 +1,298 @@
+"""The HTTP interface: one function for each route."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from weitiao import privacy
+from weitiao.data.values import text_of
+from weitiao.languages import say
+from weitiao.serving import shapes
+from weitiao.serving.access import Caller
+from weitiao.serving.gate import Gate, dumped
+from weitiao.serving.models import Routes
+from weitiao.serving.refusal import Refusal
+from weitiao.serving.shapes import parse
+from weitiao.store import audit
+
+if TYPE_CHECKING:
+    from weitiao.serving.service import Service
+
+TIMEOUT = "x-timeout-ms"
+AUDIT_SHOWN = 100
+log = logging.getLogger("weitiao.serving")
+
+
+def build(service: Service) -> FastAPI:
+    """The application around ``service``."""
+    app = FastAPI(title="weitiao", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Gate, service=service)  # type: ignore[arg-type]
+    _refusals(app, service)
+    _operation(app, service)
+    _prediction(app, service)
+    _administration(app, service)
+    _document(app)
+    return app
+
+
+def _prediction(app: FastAPI, service: Service) -> None:
+    settings = service.settings
+
+    @app.post("/v1/predict", **_described(shapes.PredictRequest, shapes.PredictResponse, 401, 403, 404, 408, 413, 415, 422, 429, 503))
+    async def predict(request: Request) -> Response:
+        """Label texts; the answers come in their order, with their ids."""
+        began = time.monotonic()
+        caller = service.access.admit(request, "predict")
+        deadline = began + _timeout(request, settings.deadline_seconds)
+        asked = parse(shapes.PredictRequest, await _body(request, service))
+        ids: list[str | int]
+        if asked.items is not None:
+            ids, texts = [item.id for item in asked.items], [item.text for item in asked.items]
+        else:
+            texts = asked.texts or []
+            ids = [str(number) for number in range(len(texts))]
+        texts = _usable(texts, "texts" if asked.items is None else "items", service)
+        service.access.count_texts(caller, len(texts))
+        told = request.state.told = {"key": caller.id, "texts": len(texts)}
+        if settings.log_texts != "never":
+            told["text"] = texts if settings.log_texts == "plain" else [privacy.mask(text) for text in texts]
+        version, rows = await service.answer(asked.model, texts, deadline)
+        told |= {"model": version.model, "version": version.name}
+        labels = version.engine.labels
+        answers = [_answer(name, labels, row) for name, row in zip(ids, rows, strict=True)]
+        if asked.echo != "none":
+            for answer, text in zip(answers, texts, strict=True):
+                answer["text"] = text if asked.echo == "plain" else privacy.mask(text)
+        return _json({"model": version.model, "version": version.name, "predictions": answers})
+
+    @app.get("/v1/models", **_described(None, shapes.ModelList, 401, 403, 429))
+    async def models(request: Request) -> Response:
+        """The models, their versions and routes."""
+        service.access.admit(request, "predict")
+        return _json({"models": service.models.describe()})
+
+
+def _administration(app: FastAPI, service: Service) -> None:
+    async def recorded(
+        caller: Caller, action: str, subject: str, work: Awaitable[Any], **details: object
+    ) -> Any:
+        try:
+            found = await work
+        except Refusal as refusal:
+            await asyncio.to_thread(audit.record, service.store, caller.id, action, subject, refusal.code, **details)
+            raise
+        await asyncio.to_thread(audit.record, service.store, caller.id, action, subject, **details)
+        log.info("administration", extra={"key": caller.id, "action": action, "subject": subject})
+        return found
+
+    @app.post("/v1/models/{model}/versions", **_described(shapes.LoadRequest, shapes.ModelState, 401, 403, 404, 408, 409, 413, 415, 422, 429))
+    async def load(model: str, request: Request) -> Response:
+        """Load a bundle as a new version; with "activate" it answers all requests from then on."""
+        caller = service.access.admit(request, "admin")
+        asked = parse(shapes.LoadRequest, await _body(request, service))
+
+        async def work() -> None:
+            version = await service.models.load(model, asked.path, asked.version)
+            if asked.activate:
+                await service.models.route(model, Routes(percent={version.name: 100}))
+
+        await recorded(caller, "load", model, work(), path=asked.path, version=asked.version, activate=asked.activate)
+        return _model(service, model)
+
+    @app.put("/v1/models/{model}/routes", **_described(shapes.RouteRequest, shapes.ModelState, 401, 403, 404, 408, 413, 415, 422, 429))
+    async def route(model: str, request: Request) -> Response:
+        """Set which share of the requests each version answers, and which versions shadow them."""
+        caller = service.access.admit(request, "admin")
+        asked = parse(shapes.RouteRequest, await _body(request, service))
+        routes = Routes(percent=asked.percent, shadow=asked.shadow)
+        await recorded(caller, "route", model, service.models.route(model, routes), **routes.model_dump())
+        return _model(service, model)
+
+    @app.post("/v1/models/{model}/rollback", **_described(None, shapes.ModelState, 401, 403, 404, 409, 429))
+    async def roll_back(model: str, request: Request) -> Response:
+        """Go back to the routes before the present ones."""
+        caller = service.access.admit(request, "admin")
+        await recorded(caller, "rollback", model, service.models.roll_back(model))
+        return _model(service, model)
+
+    @app.get("/v1/audit", **_described(None, shapes.AuditList, 401, 403, 429))
+    async def read_audit(request: Request) -> Response:
+        """The latest acts of administration, newest first."""
+        service.access.admit(request, "admin")
+        return _json({"entries": await asyncio.to_thread(audit.latest, service.store, AUDIT_SHOWN)})
+
+
+def _operation(app: FastAPI, service: Service) -> None:
+    @app.get("/healthz", **_described(None, shapes.Health))
+    async def healthz() -> Response:
+        """200 as long as the process answers at all."""
+        return _json({"status": "ok"})
+
+    @app.get("/readyz", **_described(None, shapes.Health, 503))
+    async def readyz() -> Response:
+        """200 when requests may be sent, 503 while the service shuts down."""
+        if not service.ready:
+            raise Refusal.closing()
+        return _json({"status": "ready"})
+
+    @app.get("/metrics", **_described(None, None, 401, 403, 429))
+    async def metrics(request: Request) -> Response:
+        """What Prometheus reads."""
+        from prometheus_client import CONTENT_TYPE_LATEST
+
+        if not service.settings.open_metrics:
+            service.access.admit(request, "metrics")
+        return Response(service.metrics.exposition(service.models), media_type=CONTENT_TYPE_LATEST)
+
+
+def _refusals(app: FastAPI, service: Service) -> None:
+    @app.exception_handler(Refusal)
+    async def refused(request: Request, refusal: Refusal) -> Response:
+        service.metrics.rejected(refusal.code)
+        return _refused(request, refusal)
+
+    @app.exception_handler(HTTPException)
+    async def unknown(request: Request, error: HTTPException) -> Response:
+        code = {404: "not_found", 405: "method"}.get(error.status_code, "http")
+        message = say("There is nothing here; the routes are in /openapi.json.") if code == "not_found" else error.detail
+        refusal = Refusal(error.status_code, code, message)
+        response = _refused(request, refusal)
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> Response:
+        log.error("unforeseen", exc_info=error, extra={"request_id": request.state.request_id})
+        return _refused(request, Refusal(500, "internal", say("Something went wrong here. The log says more.")))
+
+
+def _document(app: FastAPI) -> None:
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        if not app.openapi_schema:
+            schema = get_openapi(title="weitiao", version="1", routes=app.routes)
+            schema.setdefault("components", {})["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            for shape in (shapes.PredictRequest, shapes.LoadRequest, shapes.RouteRequest):
+                _add_schema(schema["components"].setdefault("schemas", {}), shape)
+            app.openapi_schema = schema
+        return _json(app.openapi_schema)
+
+
+def _add_schema(schemas: dict[str, Any], shape: type[BaseModel]) -> None:
+    found = shape.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= found.pop("$defs", {})
+    schemas[shape.__name__] = found
+
+
+def _described(asked: type[BaseModel] | None, answer: type[BaseModel] | None, *refusals: int) -> dict[str, Any]:
+    """What the OpenAPI document says of a route; bodies are read by us, for their limits."""
+    described: dict[str, Any] = {
+        "response_model": None,
+        "responses": {status: {"model": shapes.ErrorResponse} for status in refusals},
+    }
+    if answer:
+        described["responses"][200] = {"model": answer}
+    extra: dict[str, Any] = {}
+    if asked:
+        reference = {"$ref": f"#/components/schemas/{asked.__name__}"}
+        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
+    if 401 in refusals:
+        extra["security"] = [{"key": []}]
+    return described | {"openapi_extra": extra}
+
+
+async def _body(request: Request, service: Service) -> bytes:
+    """The whole body, within its size and time. Raises `Refusal` 408, 413, 415."""
+    most = service.settings.max_body_bytes
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Refusal(415, "content_type", say("Send JSON, with Content-Type: application/json."))
+    too_large = Refusal(413, "too_large", say("The request has more than {most} bytes.", most=most))
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > most:
+        raise too_large
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(service.settings.body_seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > most:
+                    raise too_large
+                parts.append(part)
+    except TimeoutError:
+        raise Refusal(408, "slow", say("The request did not arrive whole in time.")) from None
+    except ClientDisconnect:
+        raise Refusal(400, "gone", say("The request broke off.")) from None
+    return b"".join(parts)
+
+
+def _timeout(request: Request, most: float) -> float:
+    shown = request.headers.get(TIMEOUT)
+    if shown is None:
+        return most
+    if not shown.isascii() or not shown.isdigit() or not 1 <= int(shown[:9]) <= most * 1000:
+        raise Refusal(
+            422, "timeout", say("X-Timeout-Ms is a whole number from 1 to {most}.", most=round(most * 1000))
+        )
+    return int(shown) / 1000
+
+
+def _usable(texts: list[str], where: str, service: Service) -> list[str]:
+    """The texts as the engine is to read them. Raises `Refusal` 422 for too many, too long, empty."""
+    settings = service.settings
+    if len(texts) > settings.max_texts:
+        raise Refusal(
+            422, "too_many_texts", say("{count} texts came; at most {most} are taken.", count=len(texts), most=settings.max_texts)
+        )
+    found, faults = [], []
+    for number, text in enumerate(texts):
+        usable, problem = text_of(text)
+        if len(text) > settings.max_characters:
+            problem = say("the text is longer than {limit:,} characters", limit=settings.max_characters)
+        if problem:
+            place = f"{where}.{number}" + ("" if where == "texts" else ".text")
+            faults.append({"where": place, "problem": problem})
+        found.append(usable)
+    if faults:
+        raise Refusal(
+            422,
+            "invalid",
+            say("The request can't be used: {count} fault(s), see the details.", count=len(faults)),
+            details=faults[: shapes.FAULTS_SHOWN],
+        )
+    return found
+
+
+def _answer(name: str | int, labels: list[str], row: list[float]) -> dict[str, Any]:
+    confidence = max(row)
+    return {
+        "id": name,
+        "label": labels[row.index(confidence)],
+        "confidence": confidence,
+        "probabilities": dict(zip(labels, row, strict=True)),
+    }
+
+
+def _model(service: Service, model: str) -> Response:
+    return _json(next(found for found in service.models.describe() if found["name"] == model))
+
+
+def _json(value: object) -> Response:
+    return Response(dumped(value), media_type="application/json")
+
+
+def _refused(request: Request, refusal: Refusal) -> Response:
+    told = getattr(request.state, "told", None)
+    request.state.told = (told or {}) | {"refused": refusal.code}
+    return Response(
+        dumped(refusal.body(request.state.request_id)), refusal.status, refusal.headers, "application/json"
+    )

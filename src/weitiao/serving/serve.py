@@ -1,0 +1,233 @@
+"""The verb ``serve``: from bundles and settings to a running server, and back to an empty port."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weitiao.errors import OutputError, RecipeError
+from weitiao.languages import say
+from weitiao.serving.access import is_loopback
+from weitiao.serving.models import NAME
+from weitiao.serving.settings import PREFIX, ServiceSettings
+from weitiao.settings import resolve
+from weitiao.store import Store, open_state
+from weitiao.store.keys import Keyring
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    import uvicorn
+
+    from weitiao.serving.service import Service
+
+BACKLOG = 2048
+
+
+def serve(
+    bundles: Sequence[str],
+    *,
+    settings: str | None = None,
+    state: str | None = None,
+    fresh: bool = False,
+    ready: Callable[[dict[str, Any]], None] | None = None,
+    **flags: Any,
+) -> dict[str, Any]:
+    """Serve ``bundles`` (``PATH`` or ``NAME=PATH``; the first one answers where no model is named) until SIGTERM.
+
+    ``settings`` is a TOML file of `ServiceSettings`, ``flags`` overrule it. ``state`` is the folder of what the service
+    keeps (default: `machine.state_folder`). ``fresh`` forgets what administration made of the routes. ``ready`` is
+    called with url, models and pid once requests are answered.
+
+    Returns url, seconds (up) and requests (answered). Raises `BundleError`, `RecipeError` (settings), `StoreError`,
+    `OutputError` (address in use).
+    """
+    resolved = resolve(ServiceSettings, file=Path(settings) if settings else None, flags=flags, prefix=PREFIX).value
+    named = name_bundles(bundles)
+    with open_state(state, resolved.database) as store:
+        check_keys(resolved, store)
+        tls = tls_of(resolved)
+        with bound(resolved) as listener:
+            runner = asyncio.Runner(loop_factory=_loop_factory())
+            with runner:
+                return runner.run(_serve(resolved, store, named, fresh, listener, tls, ready))
+
+
+async def _serve(
+    settings: ServiceSettings,
+    store: Store,
+    named: Mapping[str, str],
+    fresh: bool,
+    listener: socket.socket,
+    tls: bool,
+    ready: Callable[[dict[str, Any]], None] | None,
+) -> dict[str, Any]:
+    from weitiao.serving import logs
+    from weitiao.serving.app import build
+    from weitiao.serving.service import Service
+
+    logs.set_up(sys.stderr)
+    service = await Service.start(settings, store, named, fresh)
+    try:
+        host, port = listener.getsockname()[:2]
+        url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+        server = server_of(service, build(service))
+        if ready:
+            told = {"url": url, "models": list(service.models.routes), "pid": os.getpid(), "keys": not service.access.open}
+            service.keep(_tell_when(server, lambda: ready(told)))
+        began = time.monotonic()
+        await server.serve(sockets=[listener])
+        return {"url": url, "seconds": time.monotonic() - began, "requests": server.server_state.total_requests}
+    finally:
+        await service.close()
+
+
+def server_of(service: Service, app: Any) -> uvicorn.Server:
+    """uvicorn with our limits; SIGTERM and SIGINT drain it first, a second one ends the draining."""
+    import uvicorn
+
+    from weitiao.serving.connection import Connection
+
+    settings = service.settings
+
+    class Server(uvicorn.Server):
+        """Between the signal and closing the port it goes on answering, so that load balancers can look away."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            """A signal came."""
+            if service.draining:
+                self.should_exit, self.force_exit = True, self.should_exit and sig == signal.SIGINT
+                return
+            service.drain()
+            loop.call_soon_threadsafe(loop.call_later, settings.drain_seconds, self._leave)
+
+        def _leave(self) -> None:
+            self.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    return Server(
+        uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            limit_concurrency=settings.max_connections,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=max(1, round(settings.shutdown_seconds)),
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
+        )
+    )
+
+
+def name_bundles(given: Sequence[str]) -> dict[str, str]:
+    """{model: path} of ``PATH`` and ``NAME=PATH``; a path alone lends its last part. Raises `RecipeError`."""
+    found: dict[str, str] = {}
+    for each in given:
+        name, equals, path = each.partition("=")
+        if not equals or "/" in name:
+            path = each
+            name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(path).resolve().name).lstrip("._-")[:64] or "model"
+        if not re.fullmatch(NAME, name):
+            raise RecipeError(
+                say("{name} can't be a model's name: 1 to 64 letters, digits, points, hyphens, underscores.", name=name)
+            )
+        if name in found:
+            raise RecipeError(say("Two bundles have the name {name}. Name them: NAME=BUNDLE", name=name))
+        found[name] = path
+    if not found:
+        raise RecipeError(say("Name at least one bundle to serve."))
+    return found
+
+
+def check_keys(settings: ServiceSettings, store: Store) -> None:
+    """Refuse to be open to other machines. Raises `RecipeError`."""
+    if is_loopback(settings.host):
+        return
+    if settings.keys is False:
+        raise RecipeError(
+            say("Without keys only this machine may be served: --host 127.0.0.1. {host} reaches further.", host=settings.host)
+        )
+    if not Keyring(store).any_valid():
+        raise RecipeError(
+            say(
+                "{host} can be reached from other machines, and there is no key that they could show. Make one first:\n"
+                "    weitiao keys add NAME",
+                host=settings.host,
+            )
+        )
+
+
+def tls_of(settings: ServiceSettings) -> bool:
+    """Whether TLS is on; its files are tried here, before anything is loaded. Raises `RecipeError`."""
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise RecipeError(say("TLS needs both files: --tls-cert and --tls-key."))
+    if settings.tls_cert is None or settings.tls_key is None:
+        return False
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key, password=_no_password)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise RecipeError(
+            say(
+                "{cert} and {key} can't be used for TLS: {why}",
+                cert=settings.tls_cert,
+                key=settings.tls_key,
+                why=getattr(error, "reason", None) or error,
+            )
+        ) from None
+    return True
+
+
+def bound(settings: ServiceSettings) -> socket.socket:
+    """A socket that has the address; it doesn't listen yet. Raises `OutputError` where it is taken."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise OutputError(
+            say(
+                "{host} port {port} can't be served on: {why}. Choose another with --port.",
+                host=settings.host,
+                port=settings.port,
+                why=error.strerror,
+            )
+        ) from None
+    return listener
+
+
+async def _tell_when(server: uvicorn.Server, tell: Callable[[], None]) -> None:
+    while not server.started:
+        await asyncio.sleep(0.01)
+    tell()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def _no_password() -> str:
+    raise ValueError(say("the key is protected by a password; write it without one"))
+

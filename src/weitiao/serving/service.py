@@ -1,0 +1,114 @@
+"""The running service: everything that the endpoints share, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from weitiao.errors import WeitiaoError
+from weitiao.serving.access import Access
+from weitiao.serving.metrics import Metrics
+from weitiao.serving.models import Models, Version
+from weitiao.serving.refusal import Refusal
+from weitiao.serving.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from weitiao.store import Store
+
+USAGE_SECONDS = 5.0  # between writes of what keys used
+log = logging.getLogger("weitiao.serving")
+
+
+@dataclass(eq=False)
+class Service:
+    """One service in one event loop."""
+
+    settings: ServiceSettings
+    store: Store
+    metrics: Metrics
+    access: Access
+    models: Models
+    draining: bool = False
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @classmethod
+    async def start(
+        cls, settings: ServiceSettings, store: Store, bundles: Mapping[str, str], fresh: bool = False
+    ) -> Self:
+        """Load ``bundles`` (path by model name) and start what runs beside the requests."""
+        metrics = Metrics()
+        models = Models(settings, store, metrics.batch)
+        service = cls(settings, store, metrics, Access(settings, store), models)
+        await models.start(bundles, fresh)
+        service.keep(service._write_usage())
+        return service
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests should be sent here."""
+        return not self.draining and bool(self.models.routes)
+
+    @property
+    def queue_share(self) -> float:
+        """How full the fullest queue is."""
+        queued = [version.batcher.queued for loaded in self.models.versions.values() for version in loaded.values()]
+        return max(queued, default=0) / self.settings.queue_texts
+
+    def drain(self) -> None:
+        """Say that no more requests should come; those that do are still answered, their connections closed."""
+        self.draining = True
+        self.metrics.closing()
+
+    async def answer(self, model: str | None, texts: list[str], deadline: float) -> tuple[Version, list[list[float]]]:
+        """The version that answered and its rounded probabilities ``[texts][labels]``; raises `Refusal`."""
+        version, shadows = self.models.choose(model)
+        computed = await version.batcher.submit(texts, deadline)
+        rows: list[list[float]] = computed.round(6).tolist()
+        winners = computed.argmax(axis=1).tolist()
+        labels = version.engine.labels
+        self.metrics.predictions(
+            version, [labels[winner] for winner in winners], [row[winner] for row, winner in zip(rows, winners)]
+        )
+        for shadow in shadows:
+            # A shadow must never cost the answers that count: it is asked only while its queue is nearly empty.
+            if shadow.batcher.queued < self.settings.batch_texts:
+                self.keep(self._shadow(shadow, texts, [labels[winner] for winner in winners]))
+        return version, rows
+
+    def keep(self, work: object) -> None:
+        """Run a coroutine beside the requests, until it ends or the service stops."""
+        task: asyncio.Task[None] = asyncio.ensure_future(work)  # type: ignore[call-overload]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Finish what was accepted, write what must not be lost, let go."""
+        for task in list(self._tasks):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.models.close()
+        await asyncio.to_thread(self.access.write_used, self.access.take_used())
+
+    async def _shadow(self, shadow: Version, texts: list[str], told: list[str]) -> None:
+        with contextlib.suppress(Refusal):
+            computed = await shadow.batcher.submit(texts, time.monotonic() + self.settings.deadline_seconds)
+            same = sum(
+                shadow.engine.labels[winner] == label
+                for winner, label in zip(computed.argmax(axis=1).tolist(), told, strict=True)
+            )
+            self.metrics.shadow(shadow, same, len(told) - same)
+
+    async def _write_usage(self) -> None:
+        while True:
+            await asyncio.sleep(USAGE_SECONDS)
+            used = self.access.take_used()
+            try:
+                await asyncio.to_thread(self.access.write_used, used)
+            except WeitiaoError as error:
+                log.error("usage of keys was not written", extra={"error": str(error), "lost": len(used)})

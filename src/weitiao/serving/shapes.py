@@ -1,0 +1,165 @@
+"""What goes in and out over HTTP, as the OpenAPI document describes it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError, model_validator
+
+from weitiao.languages import say
+from weitiao.serving.models import NAME, Routes
+from weitiao.serving.refusal import Refusal
+
+FAULTS_SHOWN = 20
+Shape = TypeVar("Shape", bound=BaseModel)
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
+Id = Annotated[StrictStr, Field(max_length=200)] | StrictInt
+
+
+class Asked(BaseModel):
+    """Base of what comes in: nothing beyond what is named, no guessing of types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Item(Asked):
+    """A text with the caller's own id, which comes back with its answer."""
+
+    id: Id
+    text: str
+
+
+class PredictRequest(Asked):
+    """Either ``texts`` or ``items``; ``model`` where there are several; ``echo`` to get the texts back."""
+
+    texts: list[str] | None = Field(None, min_length=1)
+    items: list[Item] | None = Field(None, min_length=1)
+    model: Name | None = None
+    echo: Literal["none", "masked", "plain"] = "none"
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.texts is None) == (self.items is None):
+            raise ValueError('give either "texts" or "items"')
+        return self
+
+
+class Answer(BaseModel):
+    """The answer to one text; ``probabilities`` by label add up to 1."""
+
+    id: str | int
+    label: str
+    confidence: float
+    probabilities: dict[str, float]
+    text: str | None = None
+
+
+class PredictResponse(BaseModel):
+    """Answers in the order of the texts, and who gave them."""
+
+    model: str
+    version: str
+    predictions: list[Answer]
+
+
+class LoadRequest(Asked):
+    """A bundle's folder on the server; ``activate`` sends all requests to it once it is loaded."""
+
+    path: str = Field(min_length=1, max_length=4096)
+    version: Name | None = None
+    activate: bool = False
+
+
+class RouteRequest(Routes):
+    """The routes to use from now on."""
+
+
+class VersionState(BaseModel):
+    """One loaded version."""
+
+    version: str
+    digest: str
+    engine: str
+    precision: str
+    labels: list[str]
+    loaded_at: float
+    queued_texts: int
+
+
+class ModelState(BaseModel):
+    """One model: its routes and loaded versions."""
+
+    name: str
+    default: bool
+    routes: Routes
+    versions: list[VersionState]
+
+
+class ModelList(BaseModel):
+    """All models."""
+
+    models: list[ModelState]
+
+
+class AuditEntry(BaseModel):
+    """One act of administration; ``at`` is seconds since 1970."""
+
+    id: int
+    at: float
+    actor: str
+    action: str
+    subject: str
+    outcome: str
+    details: dict[str, object]
+
+
+class AuditList(BaseModel):
+    """The newest acts first."""
+
+    entries: list[AuditEntry]
+
+
+class Health(BaseModel):
+    """Whether the service lives, or takes requests."""
+
+    status: str
+
+
+class Fault(BaseModel):
+    """One thing that is wrong with a request."""
+
+    where: str
+    problem: str
+
+
+class ErrorBody(BaseModel):
+    """``code`` is for programs and stays; ``message`` is for people."""
+
+    code: str
+    message: str
+    details: list[Fault] | None = None
+
+
+class ErrorResponse(BaseModel):
+    """Every error."""
+
+    error: ErrorBody
+    request_id: str
+
+
+def parse(shape: type[Shape], body: bytes) -> Shape:
+    """``body`` as a ``shape``. Raises `Refusal` (422) with every fault, never quoting what came."""
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        details = [
+            {"where": ".".join(map(str, fault["loc"])) or "body", "problem": fault["msg"]}
+            for fault in faults[:FAULTS_SHOWN]
+        ]
+        raise Refusal(
+            422,
+            "invalid",
+            say("The request can't be used: {count} fault(s), see the details.", count=len(faults)),
+            details=details,
+        ) from None

@@ -1,0 +1,40 @@
+"""The audit log: every act of administration, in the order it happened."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from weitiao.store.database import Store
+
+
+def record(store: Store, actor: str, action: str, subject: str, outcome: str = "done", **details: object) -> None:
+    """Write down who did what to what."""
+    from weitiao.store.tables import Audit
+
+    with store.write() as session:
+        session.add(
+            Audit(
+                at=time.time(),
+                actor=actor[:200],
+                action=action,
+                subject=subject[:500],
+                outcome=outcome[:200],
+                details=details,
+            )
+        )
+
+
+def latest(store: Store, limit: int = 100) -> list[dict[str, Any]]:
+    """The newest ``limit`` entries, newest first."""
+    from sqlalchemy import select
+
+    from weitiao.store.tables import Audit
+
+    with store.read() as session:
+        rows = session.scalars(select(Audit).order_by(Audit.id.desc()).limit(limit)).all()
+    return [
+        {name: getattr(row, name) for name in ("id", "at", "actor", "action", "subject", "outcome", "details")}
+        for row in rows
+    ]
