@@ -45,7 +45,7 @@ def _fail(json: bool, message: str, code: int) -> None:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """One object on a line, as it is; with escapes where standard output can't hold a character (half a pair, a terminal of few letters)."""
+    """As it is, on one line; with escapes where standard output can't hold a character (half a pair, few letters)."""
     text = jsons.dumps(value, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")

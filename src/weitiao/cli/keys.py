@@ -38,7 +38,7 @@ def add(
                 store, name, scope or ["predict"], requests_per_minute=requests_per_minute,
                 texts_per_day=texts_per_day, days=days,
             )  # fmt: skip
-            audit.record(store, "command line", "key added", made["id"], scopes=made["scopes"])
+            audit.record(store, "command line", "key added", made["id"], details={"scopes": made["scopes"]})
             return made
 
     answer(json, work, lambda made: print(say("{key}\nKeep it now: it is not shown again. Its id is {id}.", **made)))
@@ -86,10 +86,6 @@ def _show(found: dict[str, Any]) -> None:
     for key in found["keys"]:
         state = say("valid") if key["valid"] else say("revoked") if key["revoked_at"] else say("expired")
         made = datetime.fromtimestamp(key["created_at"]).astimezone().strftime("%Y-%m-%d")
-        print(
-            say(
-                "{id}  {state}  {made}  {scopes}  {requests} requests, {texts} texts  {name}",
-                id=key["id"], state=state, made=made, scopes=",".join(key["scopes"]), requests=key["requests"],
-                texts=key["texts"], name=key["name"],
-            )  # fmt: skip
-        )
+        line = {"id": key["id"], "state": state, "made": made, "scopes": ",".join(key["scopes"]), "name": key["name"]}
+        used = {"requests": key["requests"], "texts": key["texts"]}
+        print(say("{id}  {state}  {made}  {scopes}  {requests} requests, {texts} texts  {name}", **line, **used))

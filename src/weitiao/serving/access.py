@@ -54,9 +54,7 @@ LOCAL = Caller("local", SCOPES)
 class Access:
     """Keys, scopes, rates, quotas and the page's sessions of one service."""
 
-    def __init__(
-        self, settings: ServiceSettings, store: Store, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, settings: ServiceSettings, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings, self._store, self._clock = settings, store, clock
         self._keyring = Keyring(store)
         self._spent: dict[tuple[str, str], Spent] = {}
@@ -150,9 +148,7 @@ class Access:
             spent.allowance = min(most, spent.allowance + (now - spent.at) * limit / 60)
             spent.at = now
             if spent.allowance < 1:
-                raise Refusal(
-                    429, "rate", say("This key sends too many requests."), (1 - spent.allowance) * 60 / limit
-                )
+                raise Refusal(429, "rate", say("This key sends too many requests."), (1 - spent.allowance) * 60 / limit)
             spent.allowance -= 1
         spent.requests += 1
 

@@ -36,7 +36,7 @@ log = logging.getLogger("weitiao.serving")
 def build(service: Service) -> FastAPI:
     """The application around ``service``."""
     app = FastAPI(title="weitiao", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Gate, service=service)  # type: ignore[arg-type]
+    app.add_middleware(Gate, service=service)
     _refusals(app, service)
     _operation(app, service)
     _prediction(app, service)
@@ -48,7 +48,10 @@ def build(service: Service) -> FastAPI:
 def _prediction(app: FastAPI, service: Service) -> None:
     settings = service.settings
 
-    @app.post("/v1/predict", **_described(shapes.PredictRequest, shapes.PredictResponse, 401, 403, 404, 408, 413, 415, 422, 429, 503))
+    @app.post(
+        "/v1/predict",
+        **_described(shapes.PredictRequest, shapes.PredictResponse, 401, 403, 404, 408, 413, 415, 422, 429, 503),
+    )
     async def predict(request: Request) -> Response:
         """Label texts; the answers come in their order, with their ids."""
         began = time.monotonic()
@@ -83,19 +86,22 @@ def _prediction(app: FastAPI, service: Service) -> None:
 
 
 def _administration(app: FastAPI, service: Service) -> None:
-    async def recorded(
-        caller: Caller, action: str, subject: str, work: Awaitable[Any], **details: object
-    ) -> Any:
+    async def recorded(caller: Caller, action: str, subject: str, work: Awaitable[Any], **details: object) -> None:
+        outcome = "done"
         try:
-            found = await work
+            await work
         except Refusal as refusal:
-            await asyncio.to_thread(audit.record, service.store, caller.id, action, subject, refusal.code, **details)
+            outcome = refusal.code
             raise
-        await asyncio.to_thread(audit.record, service.store, caller.id, action, subject, **details)
-        log.info("administration", extra={"key": caller.id, "action": action, "subject": subject})
-        return found
+        finally:
+            await asyncio.to_thread(audit.record, service.store, caller.id, action, subject, outcome, details)
+            told = {"key": caller.id, "action": action, "subject": subject, "outcome": outcome}
+            log.info("administration", extra=told)
 
-    @app.post("/v1/models/{model}/versions", **_described(shapes.LoadRequest, shapes.ModelState, 401, 403, 404, 408, 409, 413, 415, 422, 429))
+    @app.post(
+        "/v1/models/{model}/versions",
+        **_described(shapes.LoadRequest, shapes.ModelState, 401, 403, 404, 408, 409, 413, 415, 422, 429),
+    )
     async def load(model: str, request: Request) -> Response:
         """Load a bundle as a new version; with "activate" it answers all requests from then on."""
         caller = service.access.admit(request, "admin")
@@ -109,7 +115,10 @@ def _administration(app: FastAPI, service: Service) -> None:
         await recorded(caller, "load", model, work(), path=asked.path, version=asked.version, activate=asked.activate)
         return _model(service, model)
 
-    @app.put("/v1/models/{model}/routes", **_described(shapes.RouteRequest, shapes.ModelState, 401, 403, 404, 408, 413, 415, 422, 429))
+    @app.put(
+        "/v1/models/{model}/routes",
+        **_described(shapes.RouteRequest, shapes.ModelState, 401, 403, 404, 408, 413, 415, 422, 429),
+    )
     async def route(model: str, request: Request) -> Response:
         """Set which share of the requests each version answers, and which versions shadow them."""
         caller = service.access.admit(request, "admin")
@@ -164,7 +173,9 @@ def _refusals(app: FastAPI, service: Service) -> None:
     @app.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
         code = {404: "not_found", 405: "method"}.get(error.status_code, "http")
-        message = say("There is nothing here; the routes are in /openapi.json.") if code == "not_found" else error.detail
+        message = (
+            say("There is nothing here; the routes are in /openapi.json.") if code == "not_found" else error.detail
+        )
         refusal = Refusal(error.status_code, code, message)
         response = _refused(request, refusal)
         response.headers.update(error.headers or {})
@@ -240,9 +251,7 @@ def _timeout(request: Request, most: float) -> float:
     if shown is None:
         return most
     if not shown.isascii() or not shown.isdigit() or not 1 <= int(shown[:9]) <= most * 1000:
-        raise Refusal(
-            422, "timeout", say("X-Timeout-Ms is a whole number from 1 to {most}.", most=round(most * 1000))
-        )
+        raise Refusal(422, "timeout", say("X-Timeout-Ms is a whole number from 1 to {most}.", most=round(most * 1000)))
     return int(shown) / 1000
 
 
@@ -251,7 +260,9 @@ def _usable(texts: list[str], where: str, service: Service) -> list[str]:
     settings = service.settings
     if len(texts) > settings.max_texts:
         raise Refusal(
-            422, "too_many_texts", say("{count} texts came; at most {most} are taken.", count=len(texts), most=settings.max_texts)
+            422,
+            "too_many_texts",
+            say("{count} texts came; at most {most} are taken.", count=len(texts), most=settings.max_texts),
         )
     found, faults = [], []
     for number, text in enumerate(texts):
@@ -293,6 +304,4 @@ def _json(value: object) -> Response:
 def _refused(request: Request, refusal: Refusal) -> Response:
     told = getattr(request.state, "told", None)
     request.state.told = (told or {}) | {"refused": refusal.code}
-    return Response(
-        dumped(refusal.body(request.state.request_id)), refusal.status, refusal.headers, "application/json"
-    )
+    return Response(dumped(refusal.body(request.state.request_id)), refusal.status, refusal.headers, "application/json")

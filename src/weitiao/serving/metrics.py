@@ -44,26 +44,34 @@ class Metrics:
         self._clock, self._window = clock, deque[Second]()
         self.started_at = clock()
         self.registry = CollectorRegistry()
-        one = {"registry": self.registry}
+        registry = self.registry
         model = ["model", "version"]
-        self._requests = Counter("weitiao_requests", "Requests answered", ["route", "status"], **one)
+        self._requests = Counter("weitiao_requests", "Requests answered", ["route", "status"], registry=registry)
         self._seconds = Histogram(
-            "weitiao_request_seconds", "From a request's first byte read to its answer", ["route"], buckets=SECONDS, **one
+            "weitiao_request_seconds",
+            "From a request's first byte read to its answer",
+            ["route"],
+            buckets=SECONDS,
+            registry=registry,
         )
-        self._texts = Counter("weitiao_texts", "Texts answered", model, **one)
-        self._batches = Histogram("weitiao_batch_texts", "Texts in a batch", model, buckets=TEXTS, **one)
-        self._batch_seconds = Histogram("weitiao_batch_seconds", "A batch's computing", model, buckets=SECONDS, **one)
-        self._queue = Gauge("weitiao_queue_texts", "Texts that wait", model, **one)
-        self._rejected = Counter("weitiao_rejected", "Requests not answered, by reason", ["reason"], **one)
-        self._predictions = Counter("weitiao_predictions", "Predictions by label", [*model, "label"], **one)
+        self._texts = Counter("weitiao_texts", "Texts answered", model, registry=registry)
+        self._batches = Histogram("weitiao_batch_texts", "Texts in a batch", model, buckets=TEXTS, registry=registry)
+        self._batch_seconds = Histogram(
+            "weitiao_batch_seconds", "A batch's computing", model, buckets=SECONDS, registry=registry
+        )
+        self._queue = Gauge("weitiao_queue_texts", "Texts that wait", model, registry=registry)
+        self._rejected = Counter("weitiao_rejected", "Requests not answered, by reason", ["reason"], registry=registry)
+        self._predictions = Counter("weitiao_predictions", "Predictions by label", [*model, "label"], registry=registry)
         self._confidence = Histogram(
-            "weitiao_confidence", "Confidence of predictions", model, buckets=TENTHS, **one
+            "weitiao_confidence", "Confidence of predictions", model, buckets=TENTHS, registry=registry
         )
-        self._shadow = Counter("weitiao_shadow", "Shadowed predictions", [*model, "agrees"], **one)
-        self._model = Gauge("weitiao_model_info", "Loaded bundles", [*model, "digest", "engine", "precision"], **one)
-        self._up = Gauge("weitiao_up", "1 while the service answers, 0 while it shuts down", **one)
+        self._shadow = Counter("weitiao_shadow", "Shadowed predictions", [*model, "agrees"], registry=registry)
+        self._model = Gauge(
+            "weitiao_model_info", "Loaded bundles", [*model, "digest", "engine", "precision"], registry=registry
+        )
+        self._up = Gauge("weitiao_up", "1 while the service answers, 0 while it shuts down", registry=registry)
         self._up.set(1)
-        ProcessCollector(registry=self.registry)
+        ProcessCollector(registry=registry)
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """One request was answered."""

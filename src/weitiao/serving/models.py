@@ -83,9 +83,7 @@ class Version:
 class Models:
     """All models of one service. Its coroutines run in the service's event loop; changes happen one at a time."""
 
-    def __init__(
-        self, settings: ServiceSettings, store: Store, watch: Callable[[Version, int, float], None]
-    ) -> None:
+    def __init__(self, settings: ServiceSettings, store: Store, watch: Callable[[Version, int, float], None]) -> None:
         self.default = ""
         self.versions: dict[str, dict[str, Version]] = {}
         self.routes: dict[str, Routes] = {}
@@ -241,7 +239,11 @@ class Models:
             return Deployed.model_validate(found.routes) if found else None
         except ValidationError:
             raise StoreError(
-                say("{url} holds routes of {model} that can't be read. Start with --fresh.", url=self._store.url, model=model)
+                say(
+                    "{url} holds routes of {model} that can't be read. Start with --fresh.",
+                    url=self._store.url,
+                    model=model,
+                )
             ) from None
 
     def describe(self) -> list[dict[str, Any]]:

@@ -82,7 +82,12 @@ async def _serve(
         url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
         server = server_of(service, build(service))
         if ready:
-            told = {"url": url, "models": list(service.models.routes), "pid": os.getpid(), "keys": not service.access.open}
+            told = {
+                "url": url,
+                "models": list(service.models.routes),
+                "pid": os.getpid(),
+                "keys": not service.access.open,
+            }
             service.keep(_tell_when(server, lambda: ready(told)))
         began = time.monotonic()
         await server.serve(sockets=[listener])
@@ -160,7 +165,10 @@ def check_keys(settings: ServiceSettings, store: Store) -> None:
         return
     if settings.keys is False:
         raise RecipeError(
-            say("Without keys only this machine may be served: --host 127.0.0.1. {host} reaches further.", host=settings.host)
+            say(
+                "Without keys only this machine may be served: --host 127.0.0.1. {host} reaches further.",
+                host=settings.host,
+            )
         )
     if not Keyring(store).any_valid():
         raise RecipeError(
@@ -179,7 +187,9 @@ def tls_of(settings: ServiceSettings) -> bool:
     if settings.tls_cert is None or settings.tls_key is None:
         return False
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key, password=_no_password)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            settings.tls_cert, settings.tls_key, password=_no_password
+        )
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise RecipeError(
             say(
@@ -230,4 +240,3 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _no_password() -> str:
     raise ValueError(say("the key is protected by a password; write it without one"))
-

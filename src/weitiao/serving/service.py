@@ -71,13 +71,12 @@ class Service:
         rows: list[list[float]] = computed.round(6).tolist()
         winners = computed.argmax(axis=1).tolist()
         labels = version.engine.labels
-        self.metrics.predictions(
-            version, [labels[winner] for winner in winners], [row[winner] for row, winner in zip(rows, winners)]
-        )
+        told = [labels[winner] for winner in winners]
+        self.metrics.predictions(version, told, [max(row) for row in rows])
         for shadow in shadows:
             # A shadow must never cost the answers that count: it is asked only while its queue is nearly empty.
             if shadow.batcher.queued < self.settings.batch_texts:
-                self.keep(self._shadow(shadow, texts, [labels[winner] for winner in winners]))
+                self.keep(self._shadow(shadow, texts, told))
         return version, rows
 
     def keep(self, work: object) -> None:

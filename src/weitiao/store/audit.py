@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from weitiao.store.database import Store
 
 
-def record(store: Store, actor: str, action: str, subject: str, outcome: str = "done", **details: object) -> None:
+def record(
+    store: Store, actor: str, action: str, subject: str, outcome: str = "done", details: dict[str, object] | None = None
+) -> None:
     """Write down who did what to what."""
     from weitiao.store.tables import Audit
 
@@ -21,7 +23,7 @@ def record(store: Store, actor: str, action: str, subject: str, outcome: str = "
                 action=action,
                 subject=subject[:500],
                 outcome=outcome[:200],
-                details=details,
+                details=details or {},
             )
         )
 

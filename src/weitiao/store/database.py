@@ -108,7 +108,7 @@ def open_store(url: str | os.PathLike[str]) -> Store:
 
 
 def open_state(folder: str | os.PathLike[str] | None = None, url: str | None = None) -> Store:
-    """The database of the service that keeps its state in ``folder`` (default: `machine.state_folder`), or at ``url``."""
+    """The database of the service with the state ``folder`` (default: `machine.state_folder`), or at ``url``."""
     return open_store(url or Path(folder or machine.state_folder()) / SERVICE_FILE)
 
 

@@ -1,7 +1,7 @@
 """Keys that clients show: made, listed, revoked, recognised.
 
-A key reads ``wt_<id>_<secret>``. The secret is 32 random bytes, so one SHA-256 keeps it as well as a slow hash would; only
-that hash is stored, and it is compared in constant time.
+A key reads ``wt_<id>_<secret>``. The secret is 32 random bytes, so one SHA-256 keeps it as well as a slow hash would;
+only that hash is stored, and it is compared in constant time.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def revoke(store: Store, named: str) -> dict[str, Any]:
     from weitiao.store.tables import Key
 
     with store.write() as session:
-        found = session.scalars(select(Key).where(or_(Key.id == named, Key.name == named), Key.revoked_at.is_(None))).all()
+        found = session.scalars(
+            select(Key).where(or_(Key.id == named, Key.name == named), Key.revoked_at.is_(None))
+        ).all()
         if len(found) != 1:
             raise StoreError(
                 say(
