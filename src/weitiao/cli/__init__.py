@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from weitiao.cli import bases, bundle, check, compress, demo, evaluate, predict, tune
+from weitiao.cli import alerts, bases, bundle, check, compress, demo, evaluate, predict, tune
 from weitiao.languages import say
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("predict", help=say("Label the rows of a file."))(predict.command)
 app.command("bases", help=say("Show the pretrained bases, or say which suits a table."))(bases.command)
 app.command("demo", help=say("The whole way on packaged data, in a few minutes."))(demo.command)
 app.add_typer(bundle.app, name="bundle", help=say("Show a bundle, or verify that nothing in it has changed."))
+app.add_typer(alerts.app, name="alerts", help=say("Show who is told of what, or send a test message."))
 
 
 def main() -> None:
