@@ -22,6 +22,7 @@ CHINESE: dict[str, str] = {
     "its answer isn't the JSON of a chat robot": "对方的应答不是聊天机器人的 JSON",
     "the robot answered with error code {code}": "机器人返回错误码 {code}",
     "{host} can't be reached: {why}": "无法连接 {host}：{why}",
+    "{host} broke off, or didn't answer in time": "{host} 中断了连接，或没有及时响应",
     "{host} offers no such encryption or login": "{host} 不支持所要求的加密或登录方式",
     "{count} of the addresses were refused": "有 {count} 个地址被拒收",
     "the mail server answered with code {code}": "邮件服务器返回代码 {code}",

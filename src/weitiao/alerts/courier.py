@@ -70,15 +70,14 @@ class Courier:
         while not self._stopping.is_set():
             wake.clear()
             try:
-                worked = self._deliver_next(receiver)
+                pause = self._deliver_next(receiver)
             except StoreError as error:
                 log.error("the outbox can't be used: %s", error)
-                worked = False
-            if not worked:
-                wake.wait(POLL_SECONDS)
+                pause = POLL_SECONDS
+            wake.wait(pause)
 
-    def _deliver_next(self, receiver: Webhook | Email) -> bool:
-        """Deliver the first message that is due and behind no other of its rule; False when there is none."""
+    def _deliver_next(self, receiver: Webhook | Email) -> float:
+        """Deliver the message that is due first and behind no other of its rule; the seconds to wait for the next."""
         from sqlalchemy import func, select
 
         from weitiao.store.tables import Notification
@@ -88,19 +87,22 @@ class Courier:
             first_of_each_rule = select(func.min(Notification.number)).where(*waiting).group_by(Notification.rule)
             found = session.scalars(
                 select(Notification)
-                .where(Notification.number.in_(first_of_each_rule), Notification.due_at <= time.time())
+                .where(Notification.number.in_(first_of_each_rule))
                 .order_by(Notification.due_at, Notification.number)
                 .limit(1)
             ).first()
         if found is None:
-            return False
+            return POLL_SECONDS
+        early = found.due_at - time.time()
+        if early > 0:
+            return min(early, POLL_SECONDS)
         try:
             outcome = send(receiver, dict(found.body))
         except Exception as error:  # a thread that dies would silence every alarm after this one
             log.exception("delivery to %s failed", receiver.name)
             outcome = Outcome("retry", type(error).__name__)
         self._record(found.number, outcome)
-        return True
+        return 0.0
 
     def _record(self, number: int, outcome: Outcome) -> None:
         from sqlalchemy import delete

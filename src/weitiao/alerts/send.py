@@ -183,6 +183,8 @@ def _mail(email: Email, body: Body) -> Outcome:
     except smtplib.SMTPResponseException as error:
         if not accepted:  # what is said to QUIT doesn't matter
             return _smtp([error.smtp_code])
+    except smtplib.SMTPServerDisconnected:  # which smtplib also makes of an answer that doesn't come
+        return Outcome("retry", say("{host} broke off, or didn't answer in time", host=email.host))
     except smtplib.SMTPNotSupportedError:
         return Outcome("refused", say("{host} offers no such encryption or login", host=email.host))
     except TimeoutError:
