@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import time
 from dataclasses import dataclass
@@ -66,6 +67,8 @@ def send_test(settings: AlertSettings, receiver: str) -> Outcome:
 async def _post(webhook: Webhook, body: Body) -> Outcome:
     import httpx
 
+    # At INFO httpx logs whole addresses, and a robot's address is its secret.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     key = webhook.key()
     shaped, query = SHAPES[webhook.format](body, key, time.time())
     content = json.dumps(shaped, ensure_ascii=False).encode()
