@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 ALL_PAGES = [*PAGES, ROOT / "README.zh.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
-VERBS = ("check", "tune", "evaluate", "compress", "predict", "bases", "bundle", "demo")
+VERBS = ("check", "tune", "evaluate", "compress", "predict", "bases", "bundle", "alerts", "demo")
 WITH_KEYS = tuple(verb for verb in VERBS if verb != "demo")  # the demo takes minutes
 NOT_OURS = {"--no-index", "--find-links", "--epoch"}  # pip's, and one that a page shows being refused
 BLOCK = re.compile(r"(?:<!-- not run: ([^\n]+?) -->\n)?^```(bash|python|toml)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -60,6 +60,11 @@ def blocks_of(page: Path) -> list[Block]:
     return [Block(page, number, *match.groups()) for number, match in enumerate(found, 1)]
 
 
+def is_service(block: Block) -> bool:
+    """Whether a TOML block is a service's settings; the others are recipes."""
+    return block.code.startswith("[")
+
+
 @dataclass
 class Shelf:
     """The folder in which all pages' code runs, what Python code of a page defined, what --json printed on a page."""
@@ -70,7 +75,9 @@ class Shelf:
 
     def run(self, block: Block) -> None:
         if block.kind == "toml":
-            (self.folder / "recipe.toml").write_text(block.code, encoding="utf-8")
+            (self.folder / ("service.toml" if is_service(block) else "recipe.toml")).write_text(
+                block.code, encoding="utf-8"
+            )
         elif block.kind == "python":
             code = compile(block.code, block.id, "exec")
             exec(code, self.names.setdefault(block.page, {"__name__": "page"}))
@@ -109,6 +116,9 @@ def shelf(
             patch.setitem(PACKAGED, name, dataclasses.replace(known, folder=lambda: tiny_bert))
         patch.chdir(folder)
         patch.setenv("WEITIAO_LANG", "en")
+        for variable in ("ALERTS_SECRET", "SMTP_PASSWORD"):
+            patch.setenv(variable, "for the pages only")
+        patch.setenv("WECOM_URL", "http://127.0.0.1:9/")
         made = Shelf(folder)
         for block in blocks_of(README):
             if not block.reason:
@@ -218,7 +228,7 @@ def test_rates_and_epochs_are_those_on_the_page(method: str) -> None:
 
 def test_the_functions_are_those_on_the_page() -> None:
     text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-    functions = {name: getattr(weitiao, name) for name in weitiao.__all__ if name.islower() and name != "bundle"}
+    functions = {name: getattr(weitiao, name) for name in weitiao.__all__ if inspect.isfunction(getattr(weitiao, name))}
     functions |= {"bundle.show": weitiao.bundle.show, "bundle.verify": weitiao.bundle.verify}
     missing = [written for name, each in functions.items() if (written := f"`{name}{_bare(each)}`") not in text]
     assert not missing
@@ -280,7 +290,28 @@ def test_the_demo_draws_as_many_reviews_as_its_page_says() -> None:
 
 def test_recipes_on_the_pages_are_recipes() -> None:
     for block in (block for page in PAGES for block in blocks_of(page) if block.kind == "toml"):
-        weitiao.Recipe.model_validate(tomllib.loads(block.code))
+        if not is_service(block):
+            weitiao.Recipe.model_validate(tomllib.loads(block.code))
+
+
+def test_the_settings_of_alerts_are_those_on_the_page() -> None:
+    page = ROOT / "docs" / "alerts.md"
+    (block,) = (block for block in blocks_of(page) if block.kind == "toml")
+    weitiao.alerts.AlertSettings.model_validate(tomllib.loads(block.code)["alerts"])
+    fields = weitiao.alerts.Rule.model_fields.items()
+    assert set(first_cells(section(page, "Rules"))) == {each.alias or name for name, each in fields}
+    defaults = section(page, "Rules").partition("get seven: ")[2].partition(";")[0]
+    assert re.findall(r"`([^`]+)`", defaults) == [rule.name for rule in weitiao.alerts.default_rules()]
+
+
+def test_the_message_on_the_page_has_the_fields_of_a_message(tmp_path: Path) -> None:
+    shown = json.loads(re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "alerts.md").read_text("utf-8"), re.DOTALL)[0])
+    settings = weitiao.alerts.AlertSettings.model_validate({"webhooks": [{"name": "a", "url": "http://127.0.0.1:9/"}]})
+    with weitiao.open_store(tmp_path / "a.db") as store:
+        alarms = weitiao.alerts.Alarms(store, settings)
+        alarms.observe({"error_rate": 0.12}, 1.0)
+        (told,) = alarms.observe({"error_rate": 0.12}, 61.0)
+    assert list(shown) == ["idempotency_key", *told]
 
 
 def test_example_compare_methods(shelf: Shelf, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,13 +20,15 @@ _WHERE = {
     "demo": "weitiao.journey",
     "evaluate": "weitiao.evaluation.evaluate",
     "open_engine": "weitiao.runtime",
+    "open_store": "weitiao.store",
     "predict": "weitiao.runtime.predict",
     "tune": "weitiao.tuning.tune",
 }
-__all__ = sorted([*_WHERE, "bundle"])
+_ROOMS = ("alerts", "bundle")
+__all__ = sorted([*_WHERE, *_ROOMS])
 
 if TYPE_CHECKING:
-    from weitiao import bundle
+    from weitiao import alerts, bundle
     from weitiao.bundle import Bundle
     from weitiao.compression.compress import compress
     from weitiao.data.check import check
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from weitiao.journey import demo
     from weitiao.runtime import Engine, open_engine
     from weitiao.runtime.predict import predict
+    from weitiao.store import open_store
     from weitiao.tuning.bases import bases
     from weitiao.tuning.recipe import Recipe
     from weitiao.tuning.tune import tune
@@ -43,8 +46,8 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for, so that ``import weitiao`` stays quick."""
-    if name == "bundle":
-        return import_module("weitiao.bundle")
+    if name in _ROOMS:
+        return import_module(f"weitiao.{name}")
     if name in _WHERE:
         return getattr(import_module(_WHERE[name]), name)
     raise AttributeError(f"module 'weitiao' has no attribute {name!r}")

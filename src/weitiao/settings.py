@@ -29,6 +29,7 @@ else:
 PREFIX = "WEITIAO_"
 NOT_SETTINGS = frozenset({"WEITIAO_DATA", "WEITIAO_LANG", "WEITIAO_CACHE", "WEITIAO_STATE"})
 SURELY_MEANT = 0.85  # difflib's ratio from which a variable of ours is taken for a misspelt setting
+SECRET = frozenset({"secret", "password", "url"})  # settings whose values no message repeats
 SHOWN = 60  # characters of a wrong value that a message repeats
 
 
@@ -50,11 +51,13 @@ def resolve(
     flags: Mapping[str, Any] | None = None,
     machine: Mapping[str, Any] | None = None,
     prefix: str = PREFIX,
+    part: str | None = None,
 ) -> Resolved[Model]:
     """Fill ``model`` from its defaults, ``machine``, the TOML ``file``, the environment and ``flags``, in rising order.
 
     A flag that is None was not given. An environment variable that is empty was not set; one that starts with
-    ``[`` or ``{`` is read as JSON. Raises `RecipeError` with every fault at once.
+    ``[`` or ``{`` is read as JSON. With ``part`` only that table of the file is read, as ``[part]``. Raises
+    `RecipeError` with every fault at once.
     """
     from pydantic import ValidationError
 
@@ -62,11 +65,11 @@ def resolve(
     text = _read(file) if file else ""
     sources: list[tuple[str, Mapping[str, Any]]] = [
         ("machine", machine or {}),
-        ("recipe file", _parse(text, file)),
+        ("recipe file", _part(_parse(text, file), part)),
         ("environment", _environment(known, prefix)),
         ("flag", {name: value for name, value in (flags or {}).items() if value is not None}),
     ]
-    places = _Places(file, text, prefix)
+    places = _Places(file, text, prefix, part)
     values: dict[str, Any] = {}
     origins = dict.fromkeys(known, "default")
     faults: list[str] = []
@@ -110,18 +113,32 @@ class _Places:
     file: Path | None
     text: str
     prefix: str
+    part: str | None = None
 
-    def of(self, name: str, origin: str) -> str:
+    def of(self, name: str, origin: str, index: int = 0) -> str:
+        """Where ``name`` stands; ``index`` tells apart tables of one name, as ``[[name]]`` repeats them."""
         if origin == "recipe file" and self.file:
-            found = re.search(rf"^[ \t\[]*[\"']?{re.escape(name)}[\"']?[ \t]*[=.\]]", self.text, re.MULTILINE)
-            if not found:
+            part = rf"(?:{re.escape(self.part)}\.)?" if self.part else ""
+            pattern = rf"^[ \t\[]*{part}[\"']?{re.escape(name)}[\"']?[ \t]*[=.\]]"
+            all_found = list(re.finditer(pattern, self.text, re.MULTILINE))
+            if not all_found:
                 return str(self.file)
+            found = all_found[min(index, len(all_found) - 1)]
             return say("{file}, line {line}", file=self.file, line=self.text.count("\n", 0, found.start()) + 1)
         if origin == "environment":
             return say("environment variable {name}", name=self.prefix + name.upper())
         if origin == "flag":
             return "--" + name.replace("_", "-")
         return spoken(origin)
+
+
+def _part(table: dict[str, Any], name: str | None) -> Mapping[str, Any]:
+    if name is None:
+        return table
+    part = table.get(name, {})
+    if not isinstance(part, dict):
+        raise RecipeError(say("{name}: expected a table of settings, as under [{name}]", name=name))
+    return part
 
 
 def _read(file: Path) -> str:
@@ -200,16 +217,24 @@ def _fault(fault: Mapping[str, Any], origins: Mapping[str, str], places: _Places
     where = [str(part) for part in fault["loc"]]
     if not where:  # a contradiction between settings that are each fine
         return _expected(fault)
-    name, place = ".".join(where), places.of(where[0], origins.get(where[0], "default"))
+    index = fault["loc"][1] if len(where) > 1 else 0
+    place = places.of(where[0], origins.get(where[0], "default"), index if isinstance(index, int) else 0)
+    name = ".".join(where)
     if fault["type"] == "extra_forbidden":
         return say("{name} ({place}): there is no such setting", name=name, place=place)
+    if fault["type"] == "value_error" and isinstance(fault["input"], Mapping):  # a contradiction within a table
+        return say("{name} ({place}): {problem}", name=name, place=place, problem=_expected(fault))
     return say(
         "{name} ({place}): expected {expected}, got {got}",
         name=name,
         place=place,
         expected=_expected(fault),
-        got=say("nothing") if fault["type"] == "missing" else _short(fault["input"]),
+        got=say("nothing") if fault["type"] == "missing" else _shown(where[-1], fault["input"]),
     )
+
+
+def _shown(name: str, value: object) -> str:
+    return "…" if name in SECRET else _short(value)
 
 
 def _short(value: object) -> str:

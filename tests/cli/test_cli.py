@@ -14,7 +14,19 @@ from typing import Any
 
 import pytest
 
-VERBS = ["bases", "bundle show", "bundle verify", "check", "compress", "demo", "evaluate", "predict", "tune"]
+VERBS = [
+    "alerts list",
+    "alerts test",
+    "bases",
+    "bundle show",
+    "bundle verify",
+    "check",
+    "compress",
+    "demo",
+    "evaluate",
+    "predict",
+    "tune",
+]
 HEAVY = ("torch", "transformers", "sklearn", "numpy", "openvino", "matplotlib", "pandas", "datasets", "tokenizers")
 
 

@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from weitiao.cli import bases, bundle, check, compress, demo, evaluate, keys, predict, serve, tune
+from weitiao.cli import alerts, bases, bundle, check, compress, demo, evaluate, keys, predict, serve, tune
 from weitiao.languages import say
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.command("bases", help=say("Show the pretrained bases, or say which suits a t
 app.command("demo", help=say("The whole way on packaged data, in a few minutes."))(demo.command)
 app.add_typer(bundle.app, name="bundle", help=say("Show a bundle, or verify that nothing in it has changed."))
 app.add_typer(keys.app, name="keys", help=say("Make, list and revoke the keys of a service."))
+app.add_typer(alerts.app, name="alerts", help=say("Show who is told of what, or send a test message."))
 
 
 def main() -> None:

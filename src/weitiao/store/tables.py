@@ -70,7 +70,11 @@ class Deployment(Row):
 
 
 class Alarm(Row):
-    """Where an alert rule stands, so that a restart neither forgets nor repeats what was told."""
+    """Where an alert rule stands, so that a restart neither forgets nor repeats what was told.
+
+    ``told`` is the state last told ("firing" or "resolved"), ``told_at`` when "firing" was last told, ``episode`` how
+    many times it was.
+    """
 
     __tablename__ = "alarms"
 
@@ -78,21 +82,26 @@ class Alarm(Row):
     state: Mapped[str] = mapped_column(String(10))
     since: Mapped[float] = mapped_column(Float)
     episode: Mapped[int] = mapped_column(Integer, default=0)
+    told: Mapped[str] = mapped_column(String(10))
     told_at: Mapped[float | None] = mapped_column(Float)
 
 
 class Notification(Row):
-    """One message to one receiver, kept until it is delivered or given up (an outbox)."""
+    """One message to one receiver, kept until it is delivered or given up (an outbox); ``number`` is its order."""
 
     __tablename__ = "notifications"
 
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)  # the idempotency key
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    idempotency_key: Mapped[str] = mapped_column(String(64), unique=True)
     receiver: Mapped[str] = mapped_column(String(100))
+    rule: Mapped[str] = mapped_column(String(100))
     body: Mapped[dict[str, object]] = mapped_column(JSON)
     created_at: Mapped[float] = mapped_column(Float)
     due_at: Mapped[float] = mapped_column(Float)
+    done_at: Mapped[float | None] = mapped_column(Float)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
+    refusals: Mapped[int] = mapped_column(Integer, default=0)
     state: Mapped[str] = mapped_column(String(10), default="waiting")
     last_error: Mapped[str | None] = mapped_column(Text)
 
-    __table_args__ = (Index("notifications_due", "state", "due_at"),)
+    __table_args__ = (Index("notifications_of_receiver", "receiver", "state", "rule", "number"),)

@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("since", sa.Float(), nullable=False),
         sa.Column("episode", sa.Integer(), nullable=False),
+        sa.Column("told", sa.String(length=10), nullable=False),
         sa.Column("told_at", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("rule"),
     )
@@ -54,17 +55,22 @@ def upgrade() -> None:
     )
     op.create_table(
         "notifications",
-        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("idempotency_key", sa.String(length=64), nullable=False),
         sa.Column("receiver", sa.String(length=100), nullable=False),
+        sa.Column("rule", sa.String(length=100), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("due_at", sa.Float(), nullable=False),
+        sa.Column("done_at", sa.Float(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("refusals", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
+        sa.PrimaryKeyConstraint("number"),
+        sa.UniqueConstraint("idempotency_key"),
     )
-    op.create_index("notifications_due", "notifications", ["state", "due_at"], unique=False)
+    op.create_index("notifications_of_receiver", "notifications", ["receiver", "state", "rule", "number"], unique=False)
     op.create_table(
         "usage",
         sa.Column("key_id", sa.String(length=16), nullable=False),
