@@ -14,7 +14,7 @@ import jinja2
 SPOKEN_CONSTANTS = {"tuning/live.py": "HEADINGS"}
 SPOKEN_VALUES = {"tuning/tune.py": ("machine", "recipe file", "environment", "flag", "method, base and data")}
 
-PEERS = frozenset({"torch", "transformers", "sklearn", "numpy", "snownlp", "openvino", "onnxruntime", "psutil"})
+PEERS = frozenset({"torch", "transformers", "sklearn", "numpy", "snownlp", "openvino", "onnxruntime", "psutil", "aiohttp", "httpx"})
 FILE_MAKERS = frozenset({"pyarrow", "openpyxl"})  # benchmarks write good and damaged tables with them
 FINDING = frozenset({"importlib.util.find_spec", "importlib.metadata.version"})  # looks, loads nothing
 
