@@ -89,6 +89,7 @@ CHINESE: dict[str, str] = {
     # cli/predict.py
     "File to write: .csv, .tsv, .jsonl, .parquet or .xlsx.": "输出文件：.csv、.tsv、.jsonl、.parquet 或 .xlsx。",
     "{out}: {rows} rows, {rate} texts/s; {aside} rows without an answer.": "{out}：{rows} 行，{rate} 条/秒；{aside} 行没有预测结果。",
+    "{count} blank rows keep their places.": "{count} 行空行原位保留。",
     "Rows set aside: {path}": "搁置的行：{path}",
     # cli/tune.py
     "Folder to make for the bundle.": "存放模型包的文件夹（新建）。",
@@ -135,6 +136,7 @@ CHINESE: dict[str, str] = {
     "The largest class has {times:.0f} times the examples of the smallest: look at macro-F1, not accuracy.": "最大类别的样本数是最小类别的 {times:.0f} 倍：请看宏平均 F1，而不是准确率。",
     "Most texts are neither Chinese nor in Latin letters: choose a base that knows them.": "多数文本既不是中文也不是拉丁字母：请选择支持该语言的基座模型。",
     "{path} can't be made a folder: {problem}.": "无法创建文件夹 {path}：{problem}。",
+    "{count} rows between the others are blank.": "中间有 {count} 行空行。",
     # data/columns.py
     "{path}: the column “{name}” is named both for the text and for the label.": "{path}：“{name}”列同时被指定为文本和标签。",
     "Text column “{name}”, found by its content.": "文本列“{name}”，根据内容识别。",
@@ -450,6 +452,7 @@ CHINESE: dict[str, str] = {
     "max_length {given} is more than {base} can read: {most} tokens.": "max_length {given} 超过 {base} 可读取的上限：{most} 个词元。",
     # tuning/tune.py
     "{source}: {train} rows to learn from, {dev} to choose by, {test} to measure on; {labels} labels; {duplicates} duplicates removed, {aside} rows set aside.": "{source}：{train} 行用于学习，{dev} 行用于挑选，{test} 行用于测量；{labels} 个标签；去除重复 {duplicates} 行，搁置 {aside} 行。",
+    "{source}: {count} blank rows.": "{source}：有 {count} 行空行。",
     "recipe file": "配方文件",
     "environment": "环境变量",
     "flag": "命令行选项",

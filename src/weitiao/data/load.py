@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from weitiao.data.columns import Columns, choose_columns
 from weitiao.data.read import read_rows
-from weitiao.data.table import Row, Table, printable, require_mostly_usable
+from weitiao.data.table import AnyRow, Blank, Row, Table, printable, require_mostly_usable
 from weitiao.data.values import label_of, text_of
 from weitiao.errors import DataError
 from weitiao.languages import say
@@ -33,7 +33,7 @@ def load(
     """Read all of ``source`` (what `read_rows` takes) into memory. Duplicates stay; see `deduplicate`.
 
     ``text`` and ``label`` name the columns where they aren't to be found by `choose_columns`; with ``labelled`` False
-    no label is read. A row that can't be used is set aside; no row is lost.
+    no label is read. A row that can't be used is set aside, a blank one is counted; no row is lost.
 
     Raises `DataError` where the table can't be read, its columns can't be told, or over half of its rows are unusable.
     """
@@ -43,7 +43,11 @@ def load(
     rows = iter(table) if table.is_file else _hashed(table, digest)
     examples: list[Example] = []
     set_aside: list[SetAside] = []
+    blank = 0
     for row in rows:
+        if isinstance(row, Blank):
+            blank += 1
+            continue
         used = usable(row, columns)
         if isinstance(used, Example):
             examples.append(used)
@@ -59,6 +63,7 @@ def load(
         format=table.format,
         encoding=table.encoding,
         fingerprint=_file_digest(table.path) if table.is_file else digest.hexdigest(),
+        blank=blank,
         notes=[*table.notes, *columns.notes],
     )
 
@@ -152,7 +157,7 @@ def _raw(values: object) -> str:
     return printable(json.dumps(values, ensure_ascii=False, default=str))
 
 
-def _hashed(table: Table, digest: hashlib._Hash) -> Iterator[Row | SetAside]:
+def _hashed(table: Table, digest: hashlib._Hash) -> Iterator[AnyRow]:
     for row in table:
         if isinstance(row, Row):
             digest.update(_raw(row.values).encode() + b"\n")

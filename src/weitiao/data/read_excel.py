@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from weitiao.data.sniff import require_kind
-from weitiao.data.table import Row, Table, column_names
+from weitiao.data.table import AnyRow, Blank, Row, Table, column_names, without_blank_end
 from weitiao.errors import DataError, require
 from weitiao.languages import say
 from weitiao.types import SetAside
@@ -28,7 +28,7 @@ def open_table(path: Path, shown: str, encoding: str | None) -> Table:
     _refuse_bomb(path, shown)
     sheets = _sheets(path, shown)
     for sheet in sheets:
-        first = list(islice(_cells(sheet, shown), 2))
+        first = list(islice((row for row in _cells(sheet, shown) if row[1]), 2))
         if first:
             break
     else:
@@ -38,10 +38,9 @@ def open_table(path: Path, shown: str, encoding: str | None) -> Table:
         header += [None] * (len(first[-1][1]) - 1)
     columns = column_names(header, shown, line)
 
-    def rows() -> Iterator[Row | SetAside]:
-        cells = _cells(sheet, shown)
-        next(cells)
-        return _rows(cells, columns)
+    def rows() -> Iterator[AnyRow]:
+        below = ((number, values) for number, values in _cells(sheet, shown) if number > line)
+        return without_blank_end(_rows(below, columns))
 
     if next(rows(), None) is None:
         raise DataError(
@@ -55,10 +54,12 @@ def open_table(path: Path, shown: str, encoding: str | None) -> Table:
     return Table(shown, "xlsx", None, columns, rows, notes=notes)
 
 
-def _rows(cells: Iterator[tuple[int, list[Any]]], columns: list[str]) -> Iterator[Row | SetAside]:
+def _rows(cells: Iterator[tuple[int, list[Any]]], columns: list[str]) -> Iterator[AnyRow]:
     width = len(columns)
     for number, values in cells:
-        if len(values) > width:
+        if not values:
+            yield Blank(number)
+        elif len(values) > width:
             reason = say("has {found} columns where the header has {expected}", found=len(values), expected=width)
             yield SetAside(number, reason, "\t".join("" if value is None else str(value) for value in values))
         else:
@@ -96,14 +97,13 @@ def _sheets(path: Path, shown: str) -> list[_Sheet]:
 
 
 def _cells(sheet: _Sheet, shown: str) -> Iterator[tuple[int, list[Any]]]:
-    """Rows that hold anything, without the empty cells at their end; a cell with an error value counts as empty."""
+    """Rows without the empty cells at their end; a cell with an error value counts as empty."""
     try:
         for number, row in enumerate(sheet.page.iter_rows(values_only=True), start=1):
             values = [None if isinstance(value, str) and value in _ERRORS else value for value in row]
             while values and (values[-1] is None or values[-1] == ""):
                 values.pop()
-            if values:
-                yield number, values
+            yield number, values
     except Exception as error:  # noqa: BLE001  # as above, while reading on
         raise _damaged(shown, error) from None
 
