@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import unicodedata
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -85,7 +85,8 @@ def deduplicate(dataset: Dataset) -> Dataset:
     """``dataset`` with each text once, compared after NFKC and with white space folded.
 
     Of equal rows the first stays and the others are counted in ``duplicates``. Where one text has several labels all
-    its rows are set aside: a classifier can't learn both, and there is no telling which is right.
+    its rows are set aside: a classifier can't learn both, and there is no telling which is right. What those rows held
+    is read again from the table, whole: in memory are only texts and labels.
     """
     labels: dict[str, dict[str | None, None]] = {}
     keys = [_key(example.text) for example in dataset.examples]
@@ -94,10 +95,12 @@ def deduplicate(dataset: Dataset) -> Dataset:
     kept: list[Example] = []
     set_aside = list(dataset.set_aside)
     seen: set[str] = set()
+    contradicting = [example for key, example in zip(keys, dataset.examples, strict=True) if len(labels[key]) > 1]
+    raw = iter(_raw_of(contradicting, dataset))
     for key, example in zip(keys, dataset.examples, strict=True):
         if len(labels[key]) > 1:
             reason = say("the same text has several labels: {labels}", labels=", ".join(map(str, labels[key])))
-            set_aside.append(SetAside(example.row, reason, _raw({**example.inputs, "label": example.label})))
+            set_aside.append(SetAside(example.row, reason, next(raw)))
         elif key not in seen:
             seen.add(key)
             kept.append(example)
@@ -147,6 +150,22 @@ def require_trainable(dataset: Dataset) -> None:
 def reason_counts(rows: Iterable[SetAside]) -> dict[str, int]:
     """How many rows were set aside for each reason, the most frequent first."""
     return dict(Counter(row.reason for row in rows).most_common())
+
+
+def _raw_of(examples: list[Example], dataset: Dataset) -> list[str]:
+    """The whole rows that ``examples``, some of ``dataset`` in its order, came from; just the text and the label of
+    those that the table no longer holds."""
+    if not examples:
+        return []
+    columns = Columns(dataset.text_column, dataset.label_column)
+    waiting, found = deque(examples), []
+    for row in read_rows(dataset.source, encoding=dataset.encoding):
+        if isinstance(row, Row) and usable(row, columns) == waiting[0]:
+            waiting.popleft()
+            found.append(_raw(row.values))
+            if not waiting:
+                break
+    return found + [_raw({columns.text: example.text, columns.label or "": example.label}) for example in waiting]
 
 
 def _key(text: str) -> str:
