@@ -184,6 +184,7 @@ CHINESE: dict[str, str] = {
     "{path} holds only a header ({columns}) and no rows.": "{path} 只有表头（{columns}），没有数据行。",
     "Read the sheet “{sheet}”; the workbook has {count} sheets.": "读取了工作表“{sheet}”；该工作簿共有 {count} 个工作表。",
     "has {found} columns where the header has {expected}": "有 {found} 列，而表头有 {expected} 列",
+    "{count} cells hold a formula whose result the file doesn't hold (columns: {columns}); the formula stands in its place. Open the file in Excel or WPS and save it, then the results are in it.": "{count} 个单元格的公式没有保存计算结果（列：{columns}），这些位置保留公式本身。请用 Excel 或 WPS 打开并保存该文件，即可存入计算结果。",
     "{path} would unpack to {size} GB, more than a workbook holds. Export the table as .csv.": "{path} 解压后将达 {size} GB，超出正常工作簿的大小。请将表格导出为 .csv。",
     "{path} is a damaged or incomplete Excel file ({problem}). Open it in Excel or WPS and save it again.": "Excel 文件 {path} 已损坏或不完整（{problem}）。请用 Excel 或 WPS 打开并重新保存。",
     # data/read_json.py
@@ -219,6 +220,8 @@ CHINESE: dict[str, str] = {
     "    row {row}: {reason}": "    第 {row} 行：{reason}",
     "{path}: {bad} of {rows} rows can't be used. Check the columns, the separator and the encoding (--text, --label, --encoding). The first of them:\n{first}": "{path}：{rows} 行中有 {bad} 行无法使用。请检查列、分隔符和编码（--text、--label、--encoding）。其中最前面的几行：\n{first}",
     # data/values.py
+    "the text is a formula whose result the file doesn't hold": "文本列是公式，且文件中没有保存其计算结果",
+    "the label is a formula whose result the file doesn't hold": "标签列是公式，且文件中没有保存其计算结果",
     "the text is a {kind}, not text": "文本列的值是 {kind}，不是文本",
     "the text is empty": "文本为空",
     "the text is longer than {limit:,} characters": "文本超过 {limit:,} 个字符",

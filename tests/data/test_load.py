@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from weitiao.data.load import deduplicate, load, reason_counts
+from weitiao.data.table import Formula
 from weitiao.data.values import MAX_TEXT, label_of, text_of
 from weitiao.types import Dataset
 
@@ -45,6 +46,7 @@ def test_text(value: object, text: str) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
+        (Formula("=A1"), "is a formula whose result"),
         (None, "empty"),
         ("", "empty"),
         ("\u3000\u200b\u2060 \t", "empty"),
@@ -79,7 +81,7 @@ def test_label(value: object, label: str) -> None:
     assert label_of(value) == (label, "")
 
 
-@pytest.mark.parametrize("value", [None, "", " \u200b", float("nan"), [1], {"a": 1}, "\ud83d"])
+@pytest.mark.parametrize("value", [None, "", Formula("=A1"), " \u200b", float("nan"), [1], {"a": 1}, "\ud83d"])
 def test_no_label(value: object) -> None:
     label, problem = label_of(value)
     assert not label

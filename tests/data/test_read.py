@@ -1,12 +1,14 @@
 """Every format, encoding and separator; rows that are set aside, and where reading goes on."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from weitiao.data.read import Blank, Row, read_rows
+from weitiao.data.table import Formula
 from weitiao.errors import DataError
 from weitiao.types import SetAside
 
@@ -220,6 +222,50 @@ def test_excel_numbers_rows_that_the_file_leaves_out(tmp_path: Path) -> None:
     book.save(tmp_path / "a.xlsx")
     assert rows(tmp_path / "a.xlsx") == [(3, ["a", "x"]), (7, ["b", "y"])]
     assert blank(tmp_path / "a.xlsx") == [4, 5, 6]
+
+
+def with_formulas(path: Path) -> Path:
+    """Column b: never calculated; column c: results of both kinds, one an error, one an empty text."""
+    import zipfile
+
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in (["text", "b", "c"], ["好", "=1+1", "=2+2"], ["差", '="x"&"y"', "=1/0"], ["空", None, '=IF(1,"","z")']):
+        book.active.append(row)
+    book.active["B4"] = openpyxl.worksheet.formula.ArrayFormula("B4", "=SUM(1,2)")
+    book.active["A5"] = "=A2"
+    book.active["C5"] = "=plain text"
+    book.active["C5"].data_type = "s"
+    book.save(path.with_suffix(".before"))
+    results = {"2+2": ("n", "4"), "1/0": ("e", "#DIV/0!"), 'IF(1,"","z")': ("str", "")}
+    with zipfile.ZipFile(path.with_suffix(".before")) as before, zipfile.ZipFile(path, "w") as after:
+        for name in before.namelist():
+            content = before.read(name).decode()
+            for formula, (kind, value) in results.items():
+                content = re.sub(
+                    rf'(<c r="\w+")(><f>{re.escape(formula)}</f>)<v ?/>', rf'\1 t="{kind}"\2<v>{value}</v>', content
+                )
+            after.writestr(name, content)
+    return path
+
+
+def test_excel_formulas_without_a_result_stay_as_formulas(tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl")
+    path = with_formulas(tmp_path / "a.xlsx")
+    table = read_rows(path)
+    assert rows(path) == [
+        (2, ["好", "=1+1", 4]),
+        (3, ["差", '="x"&"y"', None]),
+        (4, ["空", "=SUM(1,2)", None]),
+        (5, ["=A2", None, "=plain text"]),
+    ]
+    for _ in range(2):  # the note comes once, however often the table is read
+        found = [value for row in table if isinstance(row, Row) for value in row.values.values()]
+        assert sum(isinstance(value, Formula) for value in found) == 4
+    assert len(table.notes) == 1
+    assert "4 cells hold a formula" in table.notes[0]
+    assert "(columns: b, text)" in table.notes[0]
 
 
 def test_excel_with_a_title_above_the_header(tmp_path: Path) -> None:

@@ -101,6 +101,24 @@ def test_answers_line_up_with_the_original_sheet(
     assert counts == {"rows": 7, "predicted": 3, "blank": 4, "set_aside": 0}
 
 
+@pytest.mark.parametrize("to", [".csv", ".jsonl", ".xlsx", ".parquet"])
+def test_formulas_without_a_result_are_kept_and_told(tuned: Bundle, tmp_path: Path, to: str) -> None:
+    from weitiao.data.read import Row, read_rows
+
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["text", "price"], ["so good", "=3*4"], ["=A2", 1]):
+        book.active.append(row)
+    book.save(tmp_path / "in.xlsx")
+    result = predict(tuned, tmp_path / "in.xlsx", tmp_path / f"out{to}")
+    first, second = (row.values for row in read_rows(tmp_path / f"out{to}") if isinstance(row, Row))
+    assert first["price"] == "=3*4"
+    assert first["predicted_label"]
+    assert not second["predicted_label"]
+    assert "formula" in rows_of(tmp_path / f"out{to}.set_aside.csv")[0]["reason"]
+    assert "2 cells hold a formula" in result["notes"][0]
+
+
 def test_an_old_set_aside_file_does_not_pass_for_this_runs(tuned: Bundle, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("text\ngood\n", encoding="utf-8")
     (tmp_path / "out.csv.set_aside.csv").write_text("old", encoding="utf-8")

@@ -45,6 +45,8 @@ def _show(found: dict[str, Any]) -> None:
             encoding=found["encoding"] or "",
         ).replace(" .", ".")
     )
+    for note in found["notes"]:
+        print("  " + note)
     for line in found["verdict"]:
         print("  " + line["message"])
     if found["set_aside_file"]:

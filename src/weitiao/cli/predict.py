@@ -42,5 +42,7 @@ def _show(found: dict[str, Any]) -> None:
     )
     if found["blank"]:
         print(say("{count} blank rows keep their places.", count=found["blank"]))
+    for note in found["notes"]:
+        print(note)
     if found["set_aside_file"]:
         print(say("Rows set aside: {path}", path=found["set_aside_file"]))

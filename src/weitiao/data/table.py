@@ -39,6 +39,12 @@ class Blank:
     number: int
 
 
+class Formula(str):
+    """A cell's formula, in place of its result, which the file doesn't hold: whoever wrote it never calculated it."""
+
+    __slots__ = ()
+
+
 AnyRow = Row | Blank | SetAside
 
 
@@ -47,6 +53,7 @@ class Table:
     """A table that can be read from the start any number of times, in file order, without holding it in memory.
 
     ``encoding`` is None where the format fixes it; ``is_file`` tells a single file from a folder or a hub's data set.
+    ``notes`` may grow until the rows were read to their end.
     """
 
     path: str

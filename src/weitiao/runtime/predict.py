@@ -48,7 +48,7 @@ def predict(
     rows stay blank, but for those at the end. Neither file is there before it is whole.
 
     Returns bundle, digest, data, out, rows (written), predicted, set_aside, blank, set_aside_file (None without rows
-    set aside), text_column, seconds (reading and writing included, loading the bundle not) and texts_per_second.
+    set aside), notes, text_column, seconds (reading and writing included, loading the bundle not) and texts_per_second.
     Raises `DataError`, `BundleError`, `OutputError`.
     """
     opened = bundle if isinstance(bundle, Bundle) and digest is None else Bundle.open(_path_of(bundle), digest)
@@ -83,6 +83,7 @@ def predict(
         "set_aside": tally.set_aside,
         "blank": tally.blank,
         "set_aside_file": str(aside) if tally.set_aside else None,
+        "notes": table.notes,
         "text_column": column,
         "seconds": seconds,
         "texts_per_second": tally.predicted / seconds if seconds else 0.0,
