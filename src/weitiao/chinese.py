@@ -43,6 +43,7 @@ CHINESE: dict[str, str] = {
     "Show the pretrained bases, or say which suits a table.": "列出可用的基座模型，或推荐适合某个表格的基座模型。",
     "The whole way on packaged data, in a few minutes.": "用自带的数据走完全部流程，只需几分钟。",
     "Show a bundle, or verify that nothing in it has changed.": "查看模型包，或校验其内容是否被改动。",
+    "A fault of weitiao's own: {problem}. Set WEITIAO_DEBUG=1 to see where.": "weitiao 自身出现了错误：{problem}。设置环境变量 WEITIAO_DEBUG=1 可查看出错位置。",
     # cli/answer.py
     "Print one JSON object on standard output.": "在标准输出上打印一个 JSON 对象。",
     "Seed of everything random.": "所有随机过程的种子。",
@@ -50,7 +51,6 @@ CHINESE: dict[str, str] = {
     "The column that holds the label.": "标签所在的列。",
     "The file's character encoding; found by itself without.": "文件的字符编码；不指定时自动识别。",
     "Refuse the bundle unless its digest is this one.": "仅当模型包的摘要值与此相同时才使用。",
-    "Interrupted; nothing half done was left behind.": "已中断，没有留下未完成的内容。",
     # cli/bases.py
     "Say which base to start from for this table.": "推荐适合此表格的基座模型。",
     "Start from {base} with method {method}:": "建议使用基座模型 {base}，方法为 {method}：",
@@ -429,6 +429,8 @@ CHINESE: dict[str, str] = {
     "less than {bound}": "小于 {bound} 的数",
     "{bound} or less": "不大于 {bound} 的数",
     "one of {choices}": "以下之一：{choices}",
+    # terminal.py
+    "Interrupted; nothing half done was left behind.": "已中断，没有留下未完成的内容。",
     # tuning/bases.py
     "All texts are English: MiniLM is half as deep as e5-small and as good on English.": "全部文本都是英文：minilm 的层数只有 e5-small 的一半，在英文上同样出色。",
     "{share:.0%} of the texts are Chinese: e5-small reads 100 languages, MiniLM English only.": "{share:.0%} 的文本是中文：e5-small 支持 100 种语言，MiniLM 只支持英文。",
