@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from weitiao.errors import BaseModelError, MissingExtraError
+from weitiao.files import unfinished
 from weitiao.languages import say
 from weitiao.machine import cache_folder
 
@@ -87,8 +87,8 @@ def _build(source: Path, target: Path) -> None:
     from weitiao.pretrained.e5 import rebuild, sha256_of
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".e5-small-") as unfinished:
-        folder = Path(unfinished) / "e5-small"
+    with unfinished(target, folder=True) as beside:
+        folder = beside / "e5-small"
         folder.mkdir()
         rebuild(source, folder)
         hashes = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
@@ -98,7 +98,7 @@ def _build(source: Path, target: Path) -> None:
         except OSError:
             if not _whole(target):  # else another process finished the same work first
                 with contextlib.suppress(FileNotFoundError):
-                    os.rename(target, Path(unfinished) / "damaged")
+                    os.rename(target, beside / "damaged")
                 os.rename(folder, target)
 
 
