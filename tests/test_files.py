@@ -12,16 +12,17 @@ from pathlib import Path
 
 import pytest
 
+import weitiao
 from weitiao.bundle import create
 from weitiao.data.write import open_writer
-from weitiao.files import unfinished
+from weitiao.files import sha256_of, unfinished
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks on Windows")
 
 HOLD = """
 import sys
 from pathlib import Path
-from weitiao.files import unfinished
+from weitiao.files import sha256_of, unfinished
 with unfinished(Path(sys.argv[1]), folder=sys.argv[2] == "True") as part:
     if part.is_dir():
         (part / "inner").mkdir()
@@ -103,3 +104,10 @@ def test_tables_and_bundles_are_made_that_way(tmp_path: Path) -> None:
     with pytest.raises(KeyError), create(tmp_path / "b", None):  # type: ignore[arg-type]
         raise KeyError
     assert os.listdir(tmp_path) == ["out.csv"]
+
+
+def test_one_function_hashes_files(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256_of(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    source = Path(weitiao.__file__).parent
+    assert [path.name for path in source.rglob("*.py") if "file_digest(" in path.read_text("utf-8")] == ["files.py"]

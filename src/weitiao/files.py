@@ -1,4 +1,4 @@
-"""Places for what isn't finished yet: hidden neighbours of a target, which take its name when they are whole.
+"""Files: their hash; and places for what isn't finished yet, hidden neighbours that take a target's name when whole.
 
 A run that is killed leaves its neighbour behind. Each is locked for as long as the process that made it lives, so the
 next run for the same target can tell, and removes what nobody holds. Where a file system knows no locks nothing is
@@ -7,6 +7,7 @@ removed.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -21,6 +22,12 @@ if sys.platform != "win32":
 
 _NAME = 50  # characters of the target's name: a file system allows 255 bytes
 _REST = re.compile(r"[0-9a-f]{8}(\.\w+)?")
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """The sha256 of the file's bytes, hexadecimal. Raises `OSError`."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

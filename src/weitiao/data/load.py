@@ -15,6 +15,7 @@ from weitiao.data.read import read_rows
 from weitiao.data.table import AnyRow, Blank, Row, Table, printable, require_mostly_usable
 from weitiao.data.values import label_of, text_of
 from weitiao.errors import DataError
+from weitiao.files import sha256_of
 from weitiao.languages import say
 from weitiao.types import Dataset, Example, SetAside
 
@@ -62,7 +63,7 @@ def load(
         label_column=columns.label,
         format=table.format,
         encoding=table.encoding,
-        fingerprint=_file_digest(table.path) if table.is_file else digest.hexdigest(),
+        fingerprint=sha256_of(table.path) if table.is_file else digest.hexdigest(),
         blank=blank,
         notes=[*table.notes, *columns.notes],
     )
@@ -181,8 +182,3 @@ def _hashed(table: Table, digest: hashlib._Hash) -> Iterator[AnyRow]:
         if isinstance(row, Row):
             digest.update(_raw(row.values).encode() + b"\n")
         yield row
-
-
-def _file_digest(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from weitiao.errors import BaseModelError, MissingExtraError
-from weitiao.files import unfinished
+from weitiao.files import sha256_of, unfinished
 from weitiao.languages import say
 from weitiao.machine import cache_folder
 
@@ -55,8 +55,6 @@ def minilm() -> Path:
 
 def e5_small() -> Path:
     """The rebuilt folder in the cache; rebuilt and verified on first use, its hashes checked on every later one."""
-    from weitiao.pretrained.e5 import sha256_of
-
     target = cache_folder() / "bases" / f"e5-small-{E5_SHA256[:12]}"
     if _whole(target):
         return target
@@ -84,7 +82,7 @@ def e5_small() -> Path:
 
 def _build(source: Path, target: Path) -> None:
     """``target`` from the package's file, beside it first; what another process finished meanwhile is left there."""
-    from weitiao.pretrained.e5 import rebuild, sha256_of
+    from weitiao.pretrained.e5 import rebuild
 
     target.parent.mkdir(parents=True, exist_ok=True)
     with unfinished(target, folder=True) as beside:
@@ -104,8 +102,6 @@ def _build(source: Path, target: Path) -> None:
 
 def _whole(folder: Path) -> bool:
     """Whether every file that was hashed when ``folder`` was made still has its hash."""
-    from weitiao.pretrained.e5 import sha256_of
-
     try:
         expected = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         return all(sha256_of(folder / name) == digest for name, digest in expected.items())
