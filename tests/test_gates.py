@@ -117,7 +117,7 @@ def test_torch_stays_unloaded_until_it_is_needed() -> None:
 
 def test_help_answers_without_the_heavy_libraries() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["scripts"] == {"weitiao": "weitiao.cli:main"}
+    assert project["scripts"] == {"weitiao": "weitiao.__main__:main"}
     assert not heavy_imports_of_help(ROOT / "src")
 
 

@@ -98,6 +98,7 @@ CHINESE: dict[str, str] = {
     "{name} took the test message.": "{name} 已收下测试消息。",
     "The settings name no receiver: nobody is told. Add [[alerts.webhooks]] or [[alerts.emails]].": "设置中没有接收方，不会通知任何人。请添加 [[alerts.webhooks]] 或 [[alerts.emails]]。",
     "{condition} for {seconds:g} s, {severity}, to {receivers}": "{condition}，持续 {seconds:g} 秒，级别 {severity}，通知 {receivers}",
+    "A fault of weitiao's own: {problem}. Set WEITIAO_DEBUG=1 to see where.": "weitiao 自身出现了错误：{problem}。设置环境变量 WEITIAO_DEBUG=1 可查看出错位置。",
     # cli/answer.py
     "Print one JSON object on standard output.": "在标准输出上打印一个 JSON 对象。",
     "Seed of everything random.": "所有随机过程的种子。",
@@ -105,7 +106,6 @@ CHINESE: dict[str, str] = {
     "The column that holds the label.": "标签所在的列。",
     "The file's character encoding; found by itself without.": "文件的字符编码；不指定时自动识别。",
     "Refuse the bundle unless its digest is this one.": "仅当模型包的摘要值与此相同时才使用。",
-    "Interrupted; nothing half done was left behind.": "已中断，没有留下未完成的内容。",
     # cli/bases.py
     "Say which base to start from for this table.": "推荐适合此表格的基座模型。",
     "Start from {base} with method {method}:": "建议使用基座模型 {base}，方法为 {method}：",
@@ -144,6 +144,7 @@ CHINESE: dict[str, str] = {
     # cli/predict.py
     "File to write: .csv, .tsv, .jsonl, .parquet or .xlsx.": "输出文件：.csv、.tsv、.jsonl、.parquet 或 .xlsx。",
     "{out}: {rows} rows, {rate} texts/s; {aside} rows without an answer.": "{out}：{rows} 行，{rate} 条/秒；{aside} 行没有预测结果。",
+    "{count} blank rows keep their places.": "{count} 行空行原位保留。",
     "Rows set aside: {path}": "搁置的行：{path}",
     # cli/tune.py
     "Folder to make for the bundle.": "存放模型包的文件夹（新建）。",
@@ -190,6 +191,7 @@ CHINESE: dict[str, str] = {
     "The largest class has {times:.0f} times the examples of the smallest: look at macro-F1, not accuracy.": "最大类别的样本数是最小类别的 {times:.0f} 倍：请看宏平均 F1，而不是准确率。",
     "Most texts are neither Chinese nor in Latin letters: choose a base that knows them.": "多数文本既不是中文也不是拉丁字母：请选择支持该语言的基座模型。",
     "{path} can't be made a folder: {problem}.": "无法创建文件夹 {path}：{problem}。",
+    "{count} rows between the others are blank.": "中间有 {count} 行空行。",
     # data/columns.py
     "{path}: the column “{name}” is named both for the text and for the label.": "{path}：“{name}”列同时被指定为文本和标签。",
     "Text column “{name}”, found by its content.": "文本列“{name}”，根据内容识别。",
@@ -237,6 +239,7 @@ CHINESE: dict[str, str] = {
     "{path} holds only a header ({columns}) and no rows.": "{path} 只有表头（{columns}），没有数据行。",
     "Read the sheet “{sheet}”; the workbook has {count} sheets.": "读取了工作表“{sheet}”；该工作簿共有 {count} 个工作表。",
     "has {found} columns where the header has {expected}": "有 {found} 列，而表头有 {expected} 列",
+    "{count} cells hold a formula whose result the file doesn't hold (columns: {columns}); the formula stands in its place. Open the file in Excel or WPS and save it, then the results are in it.": "{count} 个单元格的公式没有保存计算结果（列：{columns}），这些位置保留公式本身。请用 Excel 或 WPS 打开并保存该文件，即可存入计算结果。",
     "{path} would unpack to {size} GB, more than a workbook holds. Export the table as .csv.": "{path} 解压后将达 {size} GB，超出正常工作簿的大小。请将表格导出为 .csv。",
     "{path} is a damaged or incomplete Excel file ({problem}). Open it in Excel or WPS and save it again.": "Excel 文件 {path} 已损坏或不完整（{problem}）。请用 Excel 或 WPS 打开并重新保存。",
     # data/read_json.py
@@ -272,6 +275,8 @@ CHINESE: dict[str, str] = {
     "    row {row}: {reason}": "    第 {row} 行：{reason}",
     "{path}: {bad} of {rows} rows can't be used. Check the columns, the separator and the encoding (--text, --label, --encoding). The first of them:\n{first}": "{path}：{rows} 行中有 {bad} 行无法使用。请检查列、分隔符和编码（--text、--label、--encoding）。其中最前面的几行：\n{first}",
     # data/values.py
+    "the text is a formula whose result the file doesn't hold": "文本列是公式，且文件中没有保存其计算结果",
+    "the label is a formula whose result the file doesn't hold": "标签列是公式，且文件中没有保存其计算结果",
     "the text is a {kind}, not text": "文本列的值是 {kind}，不是文本",
     "the text is empty": "文本为空",
     "the text is longer than {limit:,} characters": "文本超过 {limit:,} 个字符",
@@ -486,6 +491,8 @@ CHINESE: dict[str, str] = {
     "{path} can't be used as a database: {why}": "{path} 无法用作数据库：{why}",
     "{url} was written by a newer weitiao, or isn't a database of weitiao. Name another one, or: pip install --upgrade weitiao": "{url} 由更新版本的 weitiao 写入，或不是 weitiao 的数据库。请换一个，或升级：pip install --upgrade weitiao",
     "{url} can't be used as a database: {why}": "{url} 无法用作数据库：{why}",
+    # terminal.py
+    "Interrupted; nothing half done was left behind.": "已中断，没有留下未完成的内容。",
     # tuning/bases.py
     "All texts are English: MiniLM is half as deep as e5-small and as good on English.": "全部文本都是英文：minilm 的层数只有 e5-small 的一半，在英文上同样出色。",
     "{share:.0%} of the texts are Chinese: e5-small reads 100 languages, MiniLM English only.": "{share:.0%} 的文本是中文：e5-small 支持 100 种语言，MiniLM 只支持英文。",
@@ -512,6 +519,7 @@ CHINESE: dict[str, str] = {
     "max_length {given} is more than {base} can read: {most} tokens.": "max_length {given} 超过 {base} 可读取的上限：{most} 个词元。",
     # tuning/tune.py
     "{source}: {train} rows to learn from, {dev} to choose by, {test} to measure on; {labels} labels; {duplicates} duplicates removed, {aside} rows set aside.": "{source}：{train} 行用于学习，{dev} 行用于挑选，{test} 行用于测量；{labels} 个标签；去除重复 {duplicates} 行，搁置 {aside} 行。",
+    "{source}: {count} blank rows.": "{source}：有 {count} 行空行。",
     "recipe file": "配方文件",
     "environment": "环境变量",
     "flag": "命令行选项",

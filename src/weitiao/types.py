@@ -87,7 +87,8 @@ class Interval:
 class Dataset:
     """A table that was read: its usable examples, what was set aside, and how it was understood.
 
-    ``fingerprint`` is the sha256 of the file's bytes (of the rows, where there is no single file).
+    ``fingerprint`` is the sha256 of the file's bytes (of the rows, where there is no single file). ``blank`` counts the
+    rows between others that hold nothing at all.
     """
 
     source: str
@@ -99,6 +100,7 @@ class Dataset:
     encoding: str | None
     fingerprint: str
     duplicates: int = 0
+    blank: int = 0
     notes: list[str] = field(default_factory=list)
 
     @property

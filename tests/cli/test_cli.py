@@ -151,6 +151,52 @@ def test_a_call_that_is_no_call_exits_with_2(words: list[str]) -> None:
     assert "Traceback" not in found.stderr
 
 
+@pytest.mark.parametrize("words", [["nonsense"], ["tune"], ["check", "t.csv", "--nonsense"], ["check", "t.csv", "two"]])
+def test_a_call_that_is_no_call_is_told_as_json_too(words: list[str]) -> None:
+    plain, asked = weitiao(*words), weitiao(*words, "--json")
+    assert (plain.returncode, asked.returncode, plain.stdout) == (2, 2, "")
+    answer = json.loads(asked.stdout)
+    assert answer["exit_code"] == 2
+    assert answer["error"] in asked.stderr
+    assert "Usage" in asked.stderr
+    assert "Traceback" not in asked.stderr
+
+
+def planted(folder: Path, module: str, content: str) -> dict[str, str]:
+    """An environment in which ``content`` is imported in place of ``module``."""
+    (folder / f"{module}.py").write_text(content, encoding="utf-8")
+    path = [str(folder), *sys.path]
+    return {"PYTHONPATH": os.pathsep.join(path)}
+
+
+def test_a_fault_of_the_programs_own_has_an_exit_code_of_its_own(tmp_path: Path, reviews: Path) -> None:
+    environment = planted(tmp_path, "csv", "raise RuntimeError('planted\\nwith a second line')")
+    done = weitiao("check", reviews, "--json", **environment)
+    assert done.returncode == 70
+    assert json.loads(done.stdout)["exit_code"] == 70
+    assert done.stderr.splitlines() == [f"weitiao: {json.loads(done.stdout)['error']}"]
+    assert all(word in done.stderr for word in ("RuntimeError planted", "WEITIAO_DEBUG=1"))
+    shown = weitiao("check", reviews, WEITIAO_DEBUG="1", **environment)
+    assert shown.returncode == 70
+    assert "Traceback" in shown.stderr
+    assert shown.stderr.splitlines()[-1] == done.stderr.strip()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are others on Windows")
+@pytest.mark.parametrize("module", ["typer", "csv"])
+def test_an_interrupt_while_it_is_still_loading(module: str, tmp_path: Path, reviews: Path) -> None:
+    interrupt = (
+        "import os, signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "time.sleep(60)\n"
+    )
+    done = weitiao("check", reviews, "--json", **planted(tmp_path, module, interrupt))
+    assert done.returncode == 130
+    assert json.loads(done.stdout)["exit_code"] == 130
+    assert done.stderr == f"weitiao: {json.loads(done.stdout)['error']}\n"
+
+
 def test_messages_go_to_standard_error_from_a_real_process(tmp_path: Path) -> None:
     done = weitiao("check", tmp_path / "无此文件.csv", "--json")
     assert done.returncode == 2

@@ -36,6 +36,18 @@ def test_figures(table: Path) -> None:
     assert {item["severity"] for item in found["verdict"]} == {"warning", "info"}
 
 
+def test_blank_rows_are_counted_and_nothing_more(table: Path) -> None:
+    before = check(table)
+    lines = table.read_text(encoding="gb18030").splitlines()
+    table.write_text("\n".join([*lines[:9], "", ",", *lines[9:], "", ""]) + "\n", encoding="gb18030")
+    found = check(table)
+    assert (found["rows"], found["blank"]) == (128, 2)
+    assert found["usable"] + found["set_aside"] + found["duplicates"] + found["blank"] == found["rows"]
+    assert "2 rows between the others are blank." in [item["message"] for item in found["verdict"]]
+    for same in ("usable", "set_aside", "set_aside_reasons", "duplicates", "classes", "ready"):
+        assert found[same] == before[same]
+
+
 def test_files(table: Path, tmp_path: Path) -> None:
     found = check(table, out=tmp_path / "made" / "here")
     with open(found["set_aside_file"], encoding="utf-8-sig", newline="") as file:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from weitiao.data.load import deduplicate, load, reason_counts
+from weitiao.data.table import Formula
 from weitiao.data.values import MAX_TEXT, label_of, text_of
 from weitiao.types import Dataset
 
@@ -45,6 +46,7 @@ def test_text(value: object, text: str) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
+        (Formula("=A1"), "is a formula whose result"),
         (None, "empty"),
         ("", "empty"),
         ("\u3000\u200b\u2060 \t", "empty"),
@@ -79,7 +81,7 @@ def test_label(value: object, label: str) -> None:
     assert label_of(value) == (label, "")
 
 
-@pytest.mark.parametrize("value", [None, "", " \u200b", float("nan"), [1], {"a": 1}, "\ud83d"])
+@pytest.mark.parametrize("value", [None, "", Formula("=A1"), " \u200b", float("nan"), [1], {"a": 1}, "\ud83d"])
 def test_no_label(value: object) -> None:
     label, problem = label_of(value)
     assert not label
@@ -123,6 +125,32 @@ def test_duplicates_and_contradictions(tmp_path: Path) -> None:
     assert len(before.examples) == 6  # untouched
     again = deduplicate(after)
     assert (again.examples, again.duplicates) == (after.examples, 1)
+
+
+@pytest.mark.parametrize("ending", ["csv", "gb18030.csv", "jsonl", "json"])
+def test_contradicting_rows_are_set_aside_whole(ending: str, tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"编号": str(n), "文本": f" 第{n}天就坏了", "标签": "差", "来自": f"客户{n}"} for n in range(40)
+    ]
+    rows[3] |= {"文本": "说不清楚", "标签": "好"}
+    rows[20] |= {"文本": "说不清楚", "标签": "差"}
+    rows[30] |= {"文本": "说不清楚", "标签": "差"}
+    path = tmp_path / f"a.{ending}"
+    if ending.endswith("csv"):
+        lines = [",".join(row.values()) for row in (dict(zip(rows[0], rows[0], strict=True)), *rows)]
+        path.write_text("\n".join(lines), encoding="gb18030" if ending != "csv" else "utf-8")
+    else:
+        lines = [json.dumps(row) for row in rows]
+        path.write_text("\n".join(lines) if ending == "jsonl" else f"[{', '.join(lines)}]")  # all on one line
+    found = deduplicate(load(path))
+    assert [json.loads(row.raw) for row in found.set_aside] == [rows[3], rows[20], rows[30]]
+
+
+def test_contradicting_rows_of_a_table_that_changed_meanwhile(tmp_path: Path) -> None:
+    rows = [*good(10), {"text": "a", "label": "x", "id": 1}, {"text": "a", "label": "y", "id": 2}]
+    loaded = load(table(tmp_path, rows))
+    table(tmp_path, rows[:-1])
+    assert [json.loads(row.raw) for row in deduplicate(loaded).set_aside] == [rows[-2], {"text": "a", "label": "y"}]
 
 
 def test_folder_has_a_fingerprint_of_its_rows(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """Every format, encoding and separator; rows that are set aside, and where reading goes on."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from weitiao.data.read import Row, read_rows
+from weitiao.data.read import Blank, Row, read_rows
+from weitiao.data.table import Formula
 from weitiao.errors import DataError
 from weitiao.types import SetAside
 
@@ -15,6 +17,10 @@ CHINESE = "文本,标签\n这个手机很好，我非常喜欢,正面\n质量不
 
 def rows(path: Path, **options: str) -> list[tuple[int, list[str]]]:
     return [(r.number, list(r.values.values())) for r in read_rows(path, **options) if isinstance(r, Row)]
+
+
+def blank(path: Path) -> list[int]:
+    return [row.number for row in read_rows(path) if isinstance(row, Blank)]
 
 
 def aside(path: Path) -> list[SetAside]:
@@ -83,6 +89,36 @@ def test_rows_in_a_wrong_shape_are_set_aside(tmp_path: Path) -> None:
     path.write_text("text,label\n\na,x\nb\nc,y,z\n,\nd,z\n")
     assert rows(path) == [(3, ["a", "x"]), (7, ["d", "z"])]
     assert [(row.row, row.raw) for row in aside(path)] == [(4, "b"), (5, "c,y,z")]
+    assert blank(path) == [2, 6]
+
+
+@pytest.mark.parametrize("line", ["", ",", '"",""', ",,,", "   ", "\t", "\u3000"])
+def test_blank_lines_keep_their_number_and_those_at_the_end_are_none(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"text,label\na,x\n{line}\n{line}\nb,y\n{line}\nc,x\n{line}\n{line}\n", encoding="utf-8")
+    assert rows(path) == [(2, ["a", "x"]), (5, ["b", "y"]), (7, ["c", "x"])]
+    assert blank(path) == [3, 4, 6]
+    assert aside(path) == []
+
+
+def test_white_space_in_a_table_of_one_column_is_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text\na\n  \n\nb\n")
+    assert rows(path) == [(2, ["a"]), (3, ["  "]), (5, ["b"])]
+    assert blank(path) == [4]
+
+
+def test_columns_are_found_below_many_blank_rows(tmp_path: Path) -> None:
+    from weitiao.data.columns import choose_columns
+
+    path = tmp_path / "a.csv"
+    lines = [f"Was it any good on day {n}?,{n % 2}" for n in range(20)]
+    path.write_text("what,how\n" + "\n" * 2000 + "\n".join(lines))
+    assert choose_columns(read_rows(path)).text == "what"
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n" * 2000 + json.dumps({"text": "a"}))
+    assert read_rows(path).columns == ["text"]
+    assert blank(path) == list(range(1, 2001))
 
 
 def test_line_breaks_in_quotes_belong_to_the_text(tmp_path: Path) -> None:
@@ -117,6 +153,7 @@ def test_json_lines(tmp_path: Path) -> None:
     assert read_rows(path).columns == ["text", "label", "more"]
     assert rows(path) == [(1, ["a", 1]), (6, [2, {}])]
     assert [row.row for row in aside(path)] == [3, 4, 5]
+    assert blank(path) == [2]
     assert "the same key twice" in aside(path)[2].reason
 
 
@@ -171,8 +208,64 @@ def test_excel_skips_empty_sheets_and_rows(tmp_path: Path) -> None:
     assert table.columns == ["文本", "标签"]
     assert rows(tmp_path / "a.xlsx") == [(3, ["好", 1]), (6, ["空", None]), (7, [None, 1.5])]
     assert [(row.row, row.raw) for row in aside(tmp_path / "a.xlsx")] == [(5, "差\t0\t多余"), (8, "a\t2\t\tb")]
+    assert blank(tmp_path / "a.xlsx") == [4]
     assert "数据" in table.notes[0]
     assert list(table) == list(table)  # as often as one likes
+
+
+def test_excel_numbers_rows_that_the_file_leaves_out(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for number, values in ((2, ("text", "label")), (3, ("a", "x")), (7, ("b", "y")), (8, ("", None)), (9, ("#N/A",))):
+        for column, value in enumerate(values, start=1):
+            book.active.cell(number, column, value)
+    book.save(tmp_path / "a.xlsx")
+    assert rows(tmp_path / "a.xlsx") == [(3, ["a", "x"]), (7, ["b", "y"])]
+    assert blank(tmp_path / "a.xlsx") == [4, 5, 6]
+
+
+def with_formulas(path: Path) -> Path:
+    """Column b: never calculated; column c: results of both kinds, one an error, one an empty text."""
+    import zipfile
+
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in (["text", "b", "c"], ["好", "=1+1", "=2+2"], ["差", '="x"&"y"', "=1/0"], ["空", None, '=IF(1,"","z")']):
+        book.active.append(row)
+    book.active["B4"] = openpyxl.worksheet.formula.ArrayFormula("B4", "=SUM(1,2)")
+    book.active["A5"] = "=A2"
+    book.active["C5"] = "=plain text"
+    book.active["C5"].data_type = "s"
+    book.save(path.with_suffix(".before"))
+    results = {"2+2": ("n", "4"), "1/0": ("e", "#DIV/0!"), 'IF(1,"","z")': ("str", "")}
+    with zipfile.ZipFile(path.with_suffix(".before")) as before, zipfile.ZipFile(path, "w") as after:
+        for name in before.namelist():
+            content = before.read(name).decode()
+            for formula, (kind, value) in results.items():
+                content = re.sub(
+                    rf'(<c r="\w+")(><f>{re.escape(formula)}</f>)<v ?/>', rf'\1 t="{kind}"\2<v>{value}</v>', content
+                )
+            after.writestr(name, content)
+    return path
+
+
+def test_excel_formulas_without_a_result_stay_as_formulas(tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl")
+    path = with_formulas(tmp_path / "a.xlsx")
+    table = read_rows(path)
+    assert rows(path) == [
+        (2, ["好", "=1+1", 4]),
+        (3, ["差", '="x"&"y"', None]),
+        (4, ["空", "=SUM(1,2)", None]),
+        (5, ["=A2", None, "=plain text"]),
+    ]
+    for _ in range(2):  # the note comes once, however often the table is read
+        found = [value for row in table if isinstance(row, Row) for value in row.values.values()]
+        assert sum(isinstance(value, Formula) for value in found) == 4
+    assert len(table.notes) == 1
+    assert "4 cells hold a formula" in table.notes[0]
+    assert "(columns: b, text)" in table.notes[0]
 
 
 def test_excel_with_a_title_above_the_header(tmp_path: Path) -> None:

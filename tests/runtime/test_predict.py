@@ -50,14 +50,73 @@ def test_rows_without_text_stay_and_broken_rows_are_set_aside(tuned: Bundle, tmp
     table.write_text("text,k\ngood,1\n,2\nthree,3,too many\n   ,4\nbad,5\n", encoding="utf-8")
     result = predict(tuned, table, tmp_path / "out.csv")
     found = rows_of(tmp_path / "out.csv")
-    assert [row["k"] for row in found] == ["1", "2", "4", "5"]
-    assert [bool(row["predicted_label"]) for row in found] == [True, False, False, True]
-    assert [row["confidence"] for row in found][1:3] == ["", ""]
+    assert [row["k"] for row in found] == ["1", "2", "", "4", "5"]  # the third can't be read, and keeps its place
+    assert [bool(row["predicted_label"]) for row in found] == [True, False, False, False, True]
+    assert [row["confidence"] for row in found][1:4] == ["", "", ""]
     aside = rows_of(tmp_path / "out.csv.set_aside.csv")
     assert [row["row"] for row in aside] == ["3", "4", "5"]
     assert "too many" in aside[1]["raw"]
-    assert (result["rows"], result["predicted"], result["set_aside"]) == (4, 2, 3)
+    assert (result["rows"], result["predicted"], result["set_aside"], result["blank"]) == (5, 2, 3, 0)
     assert result["set_aside_file"] == str(tmp_path / "out.csv.set_aside.csv")
+
+
+def sheet_of(path: Path) -> list[dict[str, object]]:
+    """Every row below the header, as the program that opens such a file shows it."""
+    if path.suffix == ".xlsx":
+        import openpyxl
+
+        header, *rows = openpyxl.load_workbook(path).active.iter_rows(values_only=True)
+        return [dict(zip(header, row, strict=True)) for row in rows]
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header, *rows = csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+        return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".xlsx"])
+@pytest.mark.parametrize("to", [".csv", ".tsv", ".jsonl", ".xlsx"])
+def test_answers_line_up_with_the_original_sheet(
+    tuned: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, to: str
+) -> None:
+    monkeypatch.setattr(importlib.import_module("weitiao.runtime.predict"), "CHUNK", 2)
+    sheet = ["good", "", "", "", "bad", "", "lovely", "", ""]
+    table = tmp_path / f"in{ending}"
+    if ending == ".xlsx":
+        openpyxl = pytest.importorskip("openpyxl")
+        book = openpyxl.Workbook()
+        for row in (["text", "k"], *([text, text] if text else [] for text in sheet)):
+            book.active.append(row)
+        book.save(table)
+    elif ending == ".jsonl":
+        table.write_text("".join((json.dumps({"text": t, "k": t}) if t else "") + "\n" for t in sheet))
+    else:
+        separator = "\t" if ending == ".tsv" else ","
+        table.write_text(f"text{separator}k\n" + "".join(f"{t}{separator}{t}\n" if t else "\n" for t in sheet))
+    result = predict(tuned, table, tmp_path / f"out{to}")
+    found = sheet_of(tmp_path / f"out{to}")
+    assert [row["k"] or "" for row in found] == sheet[:-2]
+    assert [bool(row["predicted_label"]) for row in found] == [bool(text) for text in sheet[:-2]]
+    counts = {name: result[name] for name in ("rows", "predicted", "blank", "set_aside")}
+    assert counts == {"rows": 7, "predicted": 3, "blank": 4, "set_aside": 0}
+
+
+@pytest.mark.parametrize("to", [".csv", ".jsonl", ".xlsx", ".parquet"])
+def test_formulas_without_a_result_are_kept_and_told(tuned: Bundle, tmp_path: Path, to: str) -> None:
+    from weitiao.data.read import Row, read_rows
+
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["text", "price"], ["so good", "=3*4"], ["=A2", 1]):
+        book.active.append(row)
+    book.save(tmp_path / "in.xlsx")
+    result = predict(tuned, tmp_path / "in.xlsx", tmp_path / f"out{to}")
+    first, second = (row.values for row in read_rows(tmp_path / f"out{to}") if isinstance(row, Row))
+    assert first["price"] == "=3*4"
+    assert first["predicted_label"]
+    assert not second["predicted_label"]
+    assert "formula" in rows_of(tmp_path / f"out{to}.set_aside.csv")[0]["reason"]
+    assert "2 cells hold a formula" in result["notes"][0]
 
 
 def test_an_old_set_aside_file_does_not_pass_for_this_runs(tuned: Bundle, tmp_path: Path) -> None:

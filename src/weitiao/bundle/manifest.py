@@ -14,6 +14,7 @@ from typing import Any
 
 from weitiao.bundle.unsafe import refuse_unsafe
 from weitiao.errors import BundleError
+from weitiao.files import sha256_of
 from weitiao.languages import say
 
 FORMAT = 1
@@ -215,8 +216,7 @@ def _check(file: Path, entry: Entry) -> None:
 
 def _sha256(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of(file)
     except OSError as error:
         raise BundleError(say("{file} can't be read: {why}", file=file, why=error.strerror or error)) from None
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from os import PathLike
 from pathlib import Path
 
 from weitiao.bundle.manifest import write_manifest
 from weitiao.bundle.shape import INFO_FILE, BundleInfo
 from weitiao.errors import OutputError
+from weitiao.files import unfinished
 from weitiao.languages import say
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -24,24 +23,24 @@ def create(out: str | PathLike[str], info: BundleInfo) -> Iterator[Path]:
     """Yield a folder to fill; on leaving, write bundle.json and manifest.json and move it to ``out`` in one step.
 
     ``info`` is written on leaving, so it may still be filled in within the block. After an error or an interrupt
-    nothing stays behind. Raises `OutputError` if ``out`` exists and isn't an empty folder, or can't be written, and
-    `BundleError` if a file in the folder is one that a bundle may not hold.
+    nothing stays behind; what a killed run left for ``out`` is removed. Raises `OutputError` if ``out`` exists and
+    isn't an empty folder, or can't be written, and `BundleError` if a file in the folder is one that a bundle may not
+    hold.
     """
     place = check_free(out)
-    partial = place.parent / f".{place.name}.partial-{secrets.token_hex(4)}"
-    try:
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise _cannot_write(place, error) from None
-    try:
-        yield partial
-        _finish(partial, place, info)
-    except OSError as error:
-        if error.errno in _DISK_FULL:
+    with ExitStack() as stack:
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            partial = stack.enter_context(unfinished(place, folder=True))
+        except OSError as error:
             raise _cannot_write(place, error) from None
-        raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            yield partial
+            _finish(partial, place, info)
+        except OSError as error:
+            if error.errno in _DISK_FULL:
+                raise _cannot_write(place, error) from None
+            raise
 
 
 def check_free(out: str | PathLike[str]) -> Path:

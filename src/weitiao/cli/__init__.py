@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from io import TextIOWrapper
 
 import typer
 
 from weitiao.cli import alerts, bases, bundle, check, compress, demo, evaluate, keys, predict, serve, tune
 from weitiao.languages import say
+from weitiao.terminal import FAULT, INTERRUPTED, failed, interrupted, print_json
+
+LONGEST_PROBLEM = 200  # characters of somebody else's message
 
 app = typer.Typer(
     name="weitiao",
@@ -33,9 +38,26 @@ app.add_typer(keys.app, name="keys", help=say("Make, list and revoke the keys of
 app.add_typer(alerts.app, name="alerts", help=say("Show who is told of what, or send a test message."))
 
 
-def main() -> None:
-    """Entry point of ``weitiao`` and ``python -m weitiao``."""
+def run() -> int:
+    """Run the command that the arguments name; returns the exit code (docs/index.md lists them)."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a name of a file or a column may hold what the terminal can't show
             stream.reconfigure(errors="backslashreplace")
-    app()
+    json = "--json" in sys.argv
+    try:
+        code = app(standalone_mode=False) or 0
+        return interrupted(json=json) if code == INTERRUPTED else code  # typer itself says nothing of it
+    except typer.TyperException as error:  # the call is none; typer says how it should be
+        if hasattr(error, "show"):
+            error.show(sys.stderr)
+        if json:
+            print_json({"error": error.format_message(), "exit_code": error.exit_code})
+        return error.exit_code
+    except typer.Abort:
+        return interrupted(json=json)
+    except Exception as error:  # noqa: BLE001  # whatever nobody foresaw
+        if os.environ.get("WEITIAO_DEBUG"):
+            traceback.print_exc()
+        problem = " ".join([type(error).__name__, *str(error).splitlines()[:1]])[:LONGEST_PROBLEM]
+        message = say("A fault of weitiao's own: {problem}. Set WEITIAO_DEBUG=1 to see where.", problem=problem)
+        return failed(message, FAULT, json=json)

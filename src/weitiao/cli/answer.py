@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsons
-import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -11,6 +9,7 @@ import typer
 
 from weitiao.errors import WeitiaoError
 from weitiao.languages import say
+from weitiao.terminal import failed, print_json
 
 Json = Annotated[bool, typer.Option("--json", help=say("Print one JSON object on standard output."))]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help=say("Seed of everything random."))]
@@ -27,31 +26,12 @@ def answer(json: bool, work: Callable[[], dict[str, Any]], show: Callable[[dict[
     try:
         found = work()
     except WeitiaoError as error:
-        _fail(json, str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail(json, say("Interrupted; nothing half done was left behind."), 130)
+        raise typer.Exit(failed(str(error), error.exit_code, json=json)) from None
     else:
         if json:
             print_json(found)
         else:
             show(found)
-
-
-def _fail(json: bool, message: str, code: int) -> None:
-    print(f"weitiao: {message}", file=sys.stderr)
-    if json:
-        print_json({"error": message, "exit_code": code})
-    raise typer.Exit(code)
-
-
-def print_json(value: dict[str, Any]) -> None:
-    """As it is, on one line; with escapes where standard output can't hold a character (half a pair, few letters)."""
-    text = jsons.dumps(value, ensure_ascii=False)
-    try:
-        text.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        text = jsons.dumps(value)
-    print(text, flush=True)
 
 
 def percent(value: float | None) -> str:

@@ -19,9 +19,12 @@ def command(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    from weitiao.data.check import check
+    def work() -> dict[str, Any]:
+        from weitiao.data.check import check
 
-    answer(json, lambda: check(data, text=text, label=label, out=out, encoding=encoding, seed=seed), _show)
+        return check(data, text=text, label=label, out=out, encoding=encoding, seed=seed)
+
+    answer(json, work, _show)
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -45,6 +48,8 @@ def _show(found: dict[str, Any]) -> None:
             encoding=found["encoding"] or "",
         ).replace(" .", ".")
     )
+    for note in found["notes"]:
+        print("  " + note)
     for line in found["verdict"]:
         print("  " + line["message"])
     if found["set_aside_file"]:

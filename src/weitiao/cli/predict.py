@@ -40,5 +40,9 @@ def _show(found: dict[str, Any]) -> None:
             aside=found["set_aside"],
         )
     )
+    if found["blank"]:
+        print(say("{count} blank rows keep their places.", count=found["blank"]))
+    for note in found["notes"]:
+        print(note)
     if found["set_aside_file"]:
         print(say("Rows set aside: {path}", path=found["set_aside_file"]))

@@ -8,6 +8,7 @@ import typer
 
 from weitiao.cli.answer import Json, Seed, answer
 from weitiao.languages import say
+from weitiao.terminal import print_json
 
 
 def command(

@@ -70,7 +70,7 @@ def compress(
     with create(out, info) as folder, progress(shown, 4, say("steps")) as step:
         before = open_engine(source)
         _copy(source, folder)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
             onnx = Path(temporary) / "model.onnx"
             export(source, onnx)
             step()

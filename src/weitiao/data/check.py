@@ -40,8 +40,8 @@ def check(
     (the rows that tuning would see). Nothing is drawn at random; ``seed`` is there as in every verb.
 
     Keys: source, format, encoding, fingerprint, text_column, label_column, rows, usable, set_aside, set_aside_reasons,
-    set_aside_file, cleaned_file, duplicates, contradictions, classes {label: count}, imbalance (largest class against
-    the smallest), characters {mean, p50, p95, p99, max}, languages {zh, en, other: share}, ready, verdict
+    set_aside_file, cleaned_file, duplicates, blank, contradictions, classes {label: count}, imbalance (largest class
+    against the smallest), characters {mean, p50, p95, p99, max}, languages {zh, en, other: share}, ready, verdict
     [{severity: error|warning|info, message}], notes, seed.
 
     Raises `DataError` as `weitiao.data.load.load` does, `OutputError` where ``out`` can't be written.
@@ -60,12 +60,13 @@ def check(
         "fingerprint": dataset.fingerprint,
         "text_column": dataset.text_column,
         "label_column": dataset.label_column,
-        "rows": len(loaded.examples) + len(loaded.set_aside),
+        "rows": len(loaded.examples) + len(loaded.set_aside) + loaded.blank,
         "usable": len(dataset.examples),
         "set_aside": len(dataset.set_aside),
         "set_aside_reasons": reason_counts(loaded.set_aside),
         **files,
         "duplicates": dataset.duplicates,
+        "blank": dataset.blank,
         "contradictions": len(dataset.set_aside) - len(loaded.set_aside),
         "classes": classes,
         "imbalance": max(classes.values()) / min(classes.values()) if classes else None,
@@ -129,6 +130,8 @@ def verdict(dataset: Dataset, found: dict[str, Any]) -> list[dict[str, str]]:
         add("warning", message)
     if found["duplicates"]:
         add("info", say("{count} rows repeat an earlier one and are left out.", count=found["duplicates"]))
+    if found["blank"]:
+        add("info", say("{count} rows between the others are blank.", count=found["blank"]))
     if found["characters"]["p95"] > LONG:
         add(
             "info",

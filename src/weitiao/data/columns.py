@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from weitiao.data.table import Row, Table, require_mostly_usable
+from weitiao.data.table import Blank, Row, Table, require_mostly_usable
 from weitiao.data.values import label_of, text_of
 from weitiao.errors import DataError
 from weitiao.languages import say
@@ -110,7 +110,7 @@ def _by_name(columns: Sequence[str], names: Sequence[Sequence[str]], besides: st
 
 
 def _by_content(table: Table, text: str | None, label: str | None, *, labelled: bool) -> Columns:
-    first = list(islice(table, SAMPLE_ROWS))
+    first = list(islice((row for row in table if not isinstance(row, Blank)), SAMPLE_ROWS))
     rows = [row for row in first if isinstance(row, Row)]
     require_mostly_usable(table.path, len(rows), [row for row in first if isinstance(row, SetAside)])
     profiles = {column: _profile(rows, column) for column in table.columns}

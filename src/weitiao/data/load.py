@@ -6,15 +6,16 @@ import hashlib
 import json
 import os
 import unicodedata
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from weitiao.data.columns import Columns, choose_columns
 from weitiao.data.read import read_rows
-from weitiao.data.table import Row, Table, printable, require_mostly_usable
+from weitiao.data.table import AnyRow, Blank, Row, Table, printable, require_mostly_usable
 from weitiao.data.values import label_of, text_of
 from weitiao.errors import DataError
+from weitiao.files import sha256_of
 from weitiao.languages import say
 from weitiao.types import Dataset, Example, SetAside
 
@@ -33,7 +34,7 @@ def load(
     """Read all of ``source`` (what `read_rows` takes) into memory. Duplicates stay; see `deduplicate`.
 
     ``text`` and ``label`` name the columns where they aren't to be found by `choose_columns`; with ``labelled`` False
-    no label is read. A row that can't be used is set aside; no row is lost.
+    no label is read. A row that can't be used is set aside, a blank one is counted; no row is lost.
 
     Raises `DataError` where the table can't be read, its columns can't be told, or over half of its rows are unusable.
     """
@@ -43,7 +44,11 @@ def load(
     rows = iter(table) if table.is_file else _hashed(table, digest)
     examples: list[Example] = []
     set_aside: list[SetAside] = []
+    blank = 0
     for row in rows:
+        if isinstance(row, Blank):
+            blank += 1
+            continue
         used = usable(row, columns)
         if isinstance(used, Example):
             examples.append(used)
@@ -58,7 +63,8 @@ def load(
         label_column=columns.label,
         format=table.format,
         encoding=table.encoding,
-        fingerprint=_file_digest(table.path) if table.is_file else digest.hexdigest(),
+        fingerprint=sha256_of(table.path) if table.is_file else digest.hexdigest(),
+        blank=blank,
         notes=[*table.notes, *columns.notes],
     )
 
@@ -80,7 +86,8 @@ def deduplicate(dataset: Dataset) -> Dataset:
     """``dataset`` with each text once, compared after NFKC and with white space folded.
 
     Of equal rows the first stays and the others are counted in ``duplicates``. Where one text has several labels all
-    its rows are set aside: a classifier can't learn both, and there is no telling which is right.
+    its rows are set aside: a classifier can't learn both, and there is no telling which is right. What those rows held
+    is read again from the table, whole: in memory are only texts and labels.
     """
     labels: dict[str, dict[str | None, None]] = {}
     keys = [_key(example.text) for example in dataset.examples]
@@ -89,10 +96,12 @@ def deduplicate(dataset: Dataset) -> Dataset:
     kept: list[Example] = []
     set_aside = list(dataset.set_aside)
     seen: set[str] = set()
+    contradicting = [example for key, example in zip(keys, dataset.examples, strict=True) if len(labels[key]) > 1]
+    raw = iter(_raw_of(contradicting, dataset))
     for key, example in zip(keys, dataset.examples, strict=True):
         if len(labels[key]) > 1:
             reason = say("the same text has several labels: {labels}", labels=", ".join(map(str, labels[key])))
-            set_aside.append(SetAside(example.row, reason, _raw({**example.inputs, "label": example.label})))
+            set_aside.append(SetAside(example.row, reason, next(raw)))
         elif key not in seen:
             seen.add(key)
             kept.append(example)
@@ -144,6 +153,22 @@ def reason_counts(rows: Iterable[SetAside]) -> dict[str, int]:
     return dict(Counter(row.reason for row in rows).most_common())
 
 
+def _raw_of(examples: list[Example], dataset: Dataset) -> list[str]:
+    """The whole rows that ``examples``, some of ``dataset`` in its order, came from; just the text and the label of
+    those that the table no longer holds."""
+    if not examples:
+        return []
+    columns = Columns(dataset.text_column, dataset.label_column)
+    waiting, found = deque(examples), []
+    for row in read_rows(dataset.source, encoding=dataset.encoding):
+        if isinstance(row, Row) and usable(row, columns) == waiting[0]:
+            waiting.popleft()
+            found.append(_raw(row.values))
+            if not waiting:
+                break
+    return found + [_raw({columns.text: example.text, columns.label or "": example.label}) for example in waiting]
+
+
 def _key(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
@@ -152,13 +177,8 @@ def _raw(values: object) -> str:
     return printable(json.dumps(values, ensure_ascii=False, default=str))
 
 
-def _hashed(table: Table, digest: hashlib._Hash) -> Iterator[Row | SetAside]:
+def _hashed(table: Table, digest: hashlib._Hash) -> Iterator[AnyRow]:
     for row in table:
         if isinstance(row, Row):
             digest.update(_raw(row.values).encode() + b"\n")
         yield row
-
-
-def _file_digest(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,11 +10,11 @@ import importlib
 import os
 from pathlib import Path
 
-from weitiao.data.table import Row, Table
+from weitiao.data.table import Blank, Row, Table
 from weitiao.errors import DataError
 from weitiao.languages import say
 
-__all__ = ["FORMATS", "Row", "Table", "read_rows"]
+__all__ = ["FORMATS", "Blank", "Row", "Table", "read_rows"]
 
 HUB = "hub:"
 FORMATS = {
@@ -34,8 +34,8 @@ FORMATS = {
 def read_rows(path: str | os.PathLike[str], *, encoding: str | None = None) -> Table:
     """Open the table at ``path``: a file, a folder written by ``datasets.save_to_disk``, or ``hub:org/name[:split]``.
 
-    Its rows come lazily, in order, as `Row` or, where they can't be read, as `weitiao.types.SetAside`. ``encoding`` is
-    found by itself unless named (text files only).
+    Its rows come lazily, in order, as `Row`, as `Blank` where they hold nothing and other rows follow, or, where they
+    can't be read, as `weitiao.types.SetAside`. ``encoding`` is found by itself unless named (text files only).
 
     Raises `DataError` where the whole can't be read: missing, empty, no rows, binary, cut short, not what its name
     says, two columns of one name… `MissingExtraError` where the format needs a package that isn't installed.

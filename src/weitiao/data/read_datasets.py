@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from weitiao.data.read_parquet import BATCH_ROWS, refuse_repeated
-from weitiao.data.table import Row, Table
+from weitiao.data.table import AnyRow, Row, Table
 from weitiao.errors import DataError, require
 from weitiao.languages import say
-from weitiao.types import SetAside
 
 _NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _SAVED = ("dataset_info.json", "dataset_dict.json", "state.json")
@@ -84,7 +83,7 @@ def _table(found: Any, shown: str) -> Table:
     }
     plain = found.with_format("arrow")  # images and sound stay undecoded
 
-    def rows() -> Iterator[Row | SetAside]:
+    def rows() -> Iterator[AnyRow]:
         number = 0
         for batch in plain.iter(batch_size=BATCH_ROWS):
             for values in batch.to_pylist():

@@ -10,7 +10,18 @@ from pathlib import Path
 
 from weitiao.data.decoding import MAX_LINE, choose_encoding, read_lines
 from weitiao.data.sniff import require_kind
-from weitiao.data.table import Row, Table, column_names, has_invalid, invalid_bytes, printable
+from weitiao.data.table import (
+    INVISIBLE,
+    AnyRow,
+    Blank,
+    Row,
+    Table,
+    column_names,
+    has_invalid,
+    invalid_bytes,
+    printable,
+    without_blank_end,
+)
 from weitiao.errors import DataError
 from weitiao.languages import say
 from weitiao.types import SetAside
@@ -30,10 +41,10 @@ def open_table(path: Path, shown: str, encoding: str | None) -> Table:
     separator = _separator(path, shown, encoding)
     columns = _header(path, shown, encoding, separator)
 
-    def rows() -> Iterator[Row | SetAside]:
+    def rows() -> Iterator[AnyRow]:
         records = _records(read_lines(path, shown, encoding), separator)
         next(record for record in records if record.fields != [])  # the header, read above
-        return _rows(records, columns, encoding)
+        return without_blank_end(_rows(records, columns, encoding))
 
     if next(rows(), None) is None:
         raise DataError(
@@ -114,13 +125,13 @@ def _records(lines: Iterator[tuple[int, str]], separator: str) -> Iterator[_Reco
         yield _Record(source.taken[0][0], fields, source.taken)
 
 
-def _rows(records: Iterator[_Record], columns: list[str], encoding: str) -> Iterator[Row | SetAside]:
+def _rows(records: Iterator[_Record], columns: list[str], encoding: str) -> Iterator[AnyRow]:
     width = len(columns)
     for record in records:
         fields = record.fields
-        if fields is not None and not any(fields):  # a row with nothing in it is no row
-            continue
-        if has_invalid(record.raw):
+        if _is_blank(record, width):
+            yield Blank(record.number)
+        elif has_invalid(record.raw):
             yield invalid_bytes(record.number, record.raw, encoding)
         elif fields is None:
             yield SetAside(record.number, say("a quote is opened or closed in the wrong place"), printable(record.raw))
@@ -129,6 +140,13 @@ def _rows(records: Iterator[_Record], columns: list[str], encoding: str) -> Iter
             yield SetAside(record.number, reason, printable(record.raw))
         else:
             yield Row(record.number, dict(zip(columns, fields, strict=True)))
+
+
+def _is_blank(record: _Record, width: int) -> bool:
+    """Nothing in any field; or white space alone on the line, which in a table of one column may be a (bad) text."""
+    if record.fields is None:
+        return False
+    return not any(record.fields) or (width > 1 and len(record.lines) == 1 and not record.raw.strip(INVISIBLE))
 
 
 def _header(path: Path, shown: str, encoding: str, separator: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from weitiao.data.decoding import MAX_LINE, choose_encoding, error_handler, read_lines
 from weitiao.data.sniff import require_kind
-from weitiao.data.table import Row, Table, has_invalid, invalid_bytes, printable
+from weitiao.data.table import AnyRow, Blank, Row, Table, has_invalid, invalid_bytes, printable, without_blank_end
 from weitiao.errors import DataError
 from weitiao.languages import say
 from weitiao.types import SetAside
@@ -44,12 +44,12 @@ def open_table(path: Path, shown: str, encoding: str | None) -> Table:
     if start == "{" and path.suffix.lower() == ".json":
         _refuse_one_object(path, shown, encoding)
 
-    def rows() -> Iterator[Row | SetAside]:
-        return _array(path, shown, chosen) if start == "[" else _lines(path, shown, chosen)
+    def rows() -> Iterator[AnyRow]:
+        return _array(path, shown, chosen) if start == "[" else without_blank_end(_lines(path, shown, chosen))
 
     columns: dict[str, None] = {}
     reasons: list[str] = []
-    for row in islice(rows(), ROWS_FOR_COLUMNS):
+    for row in islice((row for row in rows() if not isinstance(row, Blank)), ROWS_FOR_COLUMNS):
         if isinstance(row, Row):
             columns.update(dict.fromkeys(row.values))
         elif len(reasons) < 3:
@@ -74,10 +74,9 @@ def _first_character(path: Path, encoding: str | None) -> str:
     return head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")[:1].decode("ascii", "replace")
 
 
-def _lines(path: Path, shown: str, encoding: str) -> Iterator[Row | SetAside]:
+def _lines(path: Path, shown: str, encoding: str) -> Iterator[AnyRow]:
     for number, line in read_lines(path, shown, encoding):
-        if not line.isspace():
-            yield _row(number, line, encoding)
+        yield Blank(number) if line.isspace() else _row(number, line, encoding)
 
 
 def _row(number: int, raw: str, encoding: str) -> Row | SetAside:

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from weitiao.data.sniff import require_kind
-from weitiao.data.table import Row, Table
+from weitiao.data.table import AnyRow, Row, Table
 from weitiao.errors import DataError, require
 from weitiao.languages import say
-from weitiao.types import SetAside
 
 BATCH_ROWS = 1_024
 
@@ -41,7 +40,7 @@ def open_table(path: Path, shown: str, encoding: str | None) -> Table:
     if not count:
         raise DataError(say("{path} holds no rows.", path=shown))
 
-    def rows() -> Iterator[Row | SetAside]:
+    def rows() -> Iterator[AnyRow]:
         number = 0
         try:
             with parquet.ParquetFile(path) as file:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,22 +33,55 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Blank:
+    """A row that holds nothing, with rows that hold something below it; ``number`` as in `Row`."""
+
+    number: int
+
+
+class Formula(str):
+    """A cell's formula, in place of its result, which the file doesn't hold: whoever wrote it never calculated it."""
+
+    __slots__ = ()
+
+
+AnyRow = Row | Blank | SetAside
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table that can be read from the start any number of times, in file order, without holding it in memory.
 
     ``encoding`` is None where the format fixes it; ``is_file`` tells a single file from a folder or a hub's data set.
+    ``notes`` may grow until the rows were read to their end.
     """
 
     path: str
     format: str
     encoding: str | None
     columns: list[str]
-    rows: Callable[[], Iterator[Row | SetAside]]
+    rows: Callable[[], Iterator[AnyRow]]
     is_file: bool = True
     notes: list[str] = field(default_factory=list)
 
-    def __iter__(self) -> Iterator[Row | SetAside]:
+    def __iter__(self) -> Iterator[AnyRow]:
         return self.rows()
+
+
+def without_blank_end(rows: Iterable[AnyRow]) -> Iterator[AnyRow]:
+    """``rows`` but for the blank ones after the last that holds something, which belong to no table.
+
+    Blank rows that follow each other must be numbered without gaps: a million of them take no memory.
+    """
+    first = last = 0
+    for row in rows:
+        if isinstance(row, Blank):
+            first, last = first or row.number, row.number
+            continue
+        if first:
+            yield from map(Blank, range(first, last + 1))
+            first = 0
+        yield row
 
 
 def column_names(header: list[Any], path: str, line: int) -> list[str]:

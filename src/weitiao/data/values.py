@@ -7,7 +7,7 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
-from weitiao.data.table import INVISIBLE, has_invalid
+from weitiao.data.table import INVISIBLE, Formula, has_invalid
 from weitiao.languages import say
 
 MAX_TEXT = 1_000_000  # characters
@@ -16,6 +16,8 @@ _WHOLE = re.compile(r"-?\d+\.0+")
 
 def text_of(value: Any) -> tuple[str, str]:
     """(text without white and invisible space at its ends, "") or ("", why it can't be used)."""
+    if isinstance(value, Formula):
+        return "", say("the text is a formula whose result the file doesn't hold")
     text = _scalar(value)
     if text is None:
         return "", say("the text is a {kind}, not text", kind=type(value).__name__)
@@ -31,6 +33,8 @@ def text_of(value: Any) -> tuple[str, str]:
 
 def label_of(value: Any) -> tuple[str, str]:
     """(label, "") or ("", why there is none); 1.0 and "1.0" become "1", as tables often turn whole numbers around."""
+    if isinstance(value, Formula):
+        return "", say("the label is a formula whose result the file doesn't hold")
     label = _scalar(value)
     if label is None:
         return "", say("the label is a {kind}, not a single value", kind=type(value).__name__)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 
 from weitiao.data.cells import Rows, as_json, cell
 from weitiao.errors import OutputError
+from weitiao.files import unfinished
 from weitiao.languages import say
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx")
@@ -40,17 +40,14 @@ def open_writer(path: str | os.PathLike[str], columns: Sequence[str], *, bom: bo
     target = Path(shown)
     with _told(shown):
         _require_possible(target, shown)
-    part = target.with_name(f".{secrets.token_hex(4)}.part{target.suffix}")
-    try:
-        with ExitStack() as stack:
-            with _told(shown):
-                writer = _writer(part, shown, list(columns), bom, stack)
-            yield writer
-            with _told(shown):
-                stack.pop_all().close()
-                os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    with ExitStack() as outer, ExitStack() as stack:
+        with _told(shown):
+            part = outer.enter_context(unfinished(target))
+            writer = _writer(part, shown, list(columns), bom, stack)
+        yield writer
+        with _told(shown):
+            stack.pop_all().close()
+            os.replace(part, target)
 
 
 def refuse_overwriting(out: Path, data: str | os.PathLike[str]) -> None:
@@ -109,13 +106,13 @@ def _writer(part: Path, shown: str, columns: list[str], bom: bool, stack: ExitSt
     ending = part.suffix.lower()
     if ending in (".csv", ".tsv"):
         encoding = "utf-8-sig" if bom else "utf-8"
-        file = stack.enter_context(part.open("x", encoding=encoding, errors="backslashreplace", newline=""))
+        file = stack.enter_context(part.open("w", encoding=encoding, errors="backslashreplace", newline=""))
         # Line ends as in RFC 4180: only with them does csv quote a value that holds a lone "\r".
         table = csv.DictWriter(file, columns, extrasaction="ignore", delimiter="\t" if ending == ".tsv" else ",")
         table.writeheader()
         return _Told(lambda rows: table.writerows({c: cell(row.get(c)) for c in columns} for row in rows), shown)
     if ending in (".jsonl", ".ndjson"):
-        file = stack.enter_context(part.open("x", encoding="utf-8", errors="backslashreplace", newline="\n"))
+        file = stack.enter_context(part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n"))
         return _Told(lambda rows: file.writelines(as_json({c: row.get(c) for c in columns}) for row in rows), shown)
     if ending == ".parquet":
         from weitiao.data.write_parquet import open_parquet

@@ -12,6 +12,7 @@ from typing import Any
 from weitiao.data.aside import write_set_aside
 from weitiao.data.write import refuse_overwriting
 from weitiao.errors import OutputError
+from weitiao.files import unfinished
 from weitiao.languages import say
 from weitiao.types import SetAside
 
@@ -63,9 +64,6 @@ def write_report(folder: Path, report: dict[str, Any], html: str, set_aside: Seq
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` beside ``path`` and put it there in one step, so that nobody finds half of it."""
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with unfinished(path) as half:
         half.write_text(text, encoding="utf-8", errors="replace", newline="\n")
         half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from weitiao.errors import BaseModelError, require
+from weitiao.files import sha256_of
 from weitiao.languages import say
-from weitiao.pretrained.e5 import sha256_of
 from weitiao.pretrained.packaged import PACKAGED
 from weitiao.types import Base
 

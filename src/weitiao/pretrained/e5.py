@@ -10,7 +10,6 @@ j + 16 in the high nibble, value = (nibble - 8) * scale.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import struct
 from itertools import pairwise
@@ -33,12 +32,6 @@ LAYER_TENSORS = {
     "output.dense": "fo",
 }
 LAYER_NORMS = {"attention.output.LayerNorm": "aln", "output.LayerNorm": "oln"}
-
-
-def sha256_of(path: Path) -> str:
-    """The file's sha256, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _Cursor:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from weitiao.errors import BaseModelError, MissingExtraError
+from weitiao.files import sha256_of, unfinished
 from weitiao.languages import say
 from weitiao.machine import cache_folder
 
@@ -55,8 +55,6 @@ def minilm() -> Path:
 
 def e5_small() -> Path:
     """The rebuilt folder in the cache; rebuilt and verified on first use, its hashes checked on every later one."""
-    from weitiao.pretrained.e5 import sha256_of
-
     target = cache_folder() / "bases" / f"e5-small-{E5_SHA256[:12]}"
     if _whole(target):
         return target
@@ -84,11 +82,11 @@ def e5_small() -> Path:
 
 def _build(source: Path, target: Path) -> None:
     """``target`` from the package's file, beside it first; what another process finished meanwhile is left there."""
-    from weitiao.pretrained.e5 import rebuild, sha256_of
+    from weitiao.pretrained.e5 import rebuild
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".e5-small-") as unfinished:
-        folder = Path(unfinished) / "e5-small"
+    with unfinished(target, folder=True) as beside:
+        folder = beside / "e5-small"
         folder.mkdir()
         rebuild(source, folder)
         hashes = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
@@ -98,14 +96,12 @@ def _build(source: Path, target: Path) -> None:
         except OSError:
             if not _whole(target):  # else another process finished the same work first
                 with contextlib.suppress(FileNotFoundError):
-                    os.rename(target, Path(unfinished) / "damaged")
+                    os.rename(target, beside / "damaged")
                 os.rename(folder, target)
 
 
 def _whole(folder: Path) -> bool:
     """Whether every file that was hashed when ``folder`` was made still has its hash."""
-    from weitiao.pretrained.e5 import sha256_of
-
     try:
         expected = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         return all(sha256_of(folder / name) == digest for name, digest in expected.items())

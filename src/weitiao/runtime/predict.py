@@ -15,7 +15,8 @@ from typing import Any
 from weitiao.bundle import Bundle
 from weitiao.data.aside import COLUMNS as ASIDE_COLUMNS
 from weitiao.data.columns import choose_columns
-from weitiao.data.read import Row, Table, read_rows
+from weitiao.data.read import Blank, Table, read_rows
+from weitiao.data.table import AnyRow
 from weitiao.data.values import text_of
 from weitiao.data.write import Writer, open_writer, refuse_overwriting
 from weitiao.errors import DataError, OutputError
@@ -42,11 +43,12 @@ def predict(
     """Write ``data`` to ``out`` with the columns predicted_label, confidence and probabilities (a JSON object) added.
 
     ``text`` names the column to read (default: the bundle's, else found). Rows come in their order, `CHUNK` at a time.
-    A row whose text can't be used stays, without an answer; a row that can't be read doesn't; both are listed in
-    ``<out>.set_aside.csv``. Neither file is there before it is whole.
+    Each row keeps its place, so that the answers line up with the rows of ``data``: one whose text can't be used stays
+    without an answer, one that can't be read becomes a blank row, and both are listed in ``<out>.set_aside.csv``; blank
+    rows stay blank, but for those at the end. Neither file is there before it is whole.
 
-    Returns bundle, digest, data, out, rows (written), predicted, set_aside, set_aside_file (None without such rows),
-    text_column, seconds (reading and writing included, loading the bundle not) and texts_per_second.
+    Returns bundle, digest, data, out, rows (written), predicted, set_aside, blank, set_aside_file (None without rows
+    set aside), notes, text_column, seconds (reading and writing included, loading the bundle not) and texts_per_second.
     Raises `DataError`, `BundleError`, `OutputError`.
     """
     opened = bundle if isinstance(bundle, Bundle) and digest is None else Bundle.open(_path_of(bundle), digest)
@@ -79,7 +81,9 @@ def predict(
         "rows": tally.rows,
         "predicted": tally.predicted,
         "set_aside": tally.set_aside,
+        "blank": tally.blank,
         "set_aside_file": str(aside) if tally.set_aside else None,
+        "notes": table.notes,
         "text_column": column,
         "seconds": seconds,
         "texts_per_second": tally.predicted / seconds if seconds else 0.0,
@@ -98,16 +102,18 @@ class _Tally:
     rows: int = 0
     predicted: int = 0
     set_aside: int = 0
+    blank: int = 0
 
 
 @dataclass(slots=True)
 class _Chunk:
-    """Some rows: those to write, the texts among them with their places, and those set aside."""
+    """Some rows to write, the texts among them with their places, those set aside, and how many are blank."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     asides: list[SetAside] = field(default_factory=list)
+    blank: int = 0
 
 
 def _stream(engine: Engine, table: Table, column: str, rows: Writer, asides: Writer) -> _Tally:
@@ -121,6 +127,7 @@ def _stream(engine: Engine, table: Table, column: str, rows: Writer, asides: Wri
             tally.rows += len(chunk.rows)
             tally.predicted += len(chunk.texts)
             tally.set_aside += len(chunk.asides)
+            tally.blank += chunk.blank
             advance(len(chunk.rows))
     return tally
 
@@ -131,11 +138,16 @@ def _chunks(table: Table, column: str) -> Iterator[_Chunk]:
         yield _chunk(some, column)
 
 
-def _chunk(some: Sequence[Row | SetAside], column: str) -> _Chunk:
+def _chunk(some: Sequence[AnyRow], column: str) -> _Chunk:
     chunk = _Chunk()
     for row in some:
+        if isinstance(row, Blank):
+            chunk.blank += 1
+            chunk.rows.append({})
+            continue
         if isinstance(row, SetAside):
             chunk.asides.append(row)
+            chunk.rows.append({})
             continue
         text, problem = text_of(row.values.get(column))
         if problem:

@@ -45,6 +45,7 @@ def deliver(job: Job, result: Result, place: Path, report: Path) -> dict[str, An
         "recipe": job.recipe.model_dump(),
         "origins": job.origins,
         "duplicates": job.parts.dataset.duplicates,
+        "blank": job.parts.dataset.blank,
         "set_aside": set_aside(job.parts),
         **{key: told[key] for key in ("data", "texts_per_second", "seconds", "peak_memory_mb", "predicted")},
     }

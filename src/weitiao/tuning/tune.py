@@ -76,6 +76,8 @@ def _tell_data(parts: Partition) -> None:
     dataset = parts.dataset
     for note in dataset.notes:
         tell(note)
+    if dataset.blank:
+        tell(say("{source}: {count} blank rows.", source=dataset.source, count=dataset.blank))
     tell(
         say(
             "{source}: {train} rows to learn from, {dev} to choose by, {test} to measure on; {labels} labels; "

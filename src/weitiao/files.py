@@ -1,0 +1,108 @@
+"""Files: their hash; and places for what isn't finished yet, hidden neighbours that take a target's name when whole.
+
+A run that is killed leaves its neighbour behind. Each is locked for as long as the process that made it lives, so the
+next run for the same target can tell, and removes what nobody holds. Where a file system knows no locks nothing is
+removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+_NAME = 50  # characters of the target's name: a file system allows 255 bytes
+_REST = re.compile(r"[0-9a-f]{8}(\.\w+)?")
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """The sha256 of the file's bytes, hexadecimal. Raises `OSError`."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def unfinished(target: Path, *, folder: bool = False) -> Iterator[Path]:
+    """Yield an empty file with the ending of ``target``, or an empty folder, beside it; it is gone on leaving.
+
+    Whoever fills it moves it to ``target``. Those that killed runs for ``target`` left are removed first. Raises
+    `OSError` where there is no such parent folder, or no permission.
+    """
+    begin = f".{target.name[:_NAME]}.partial-"
+    _sweep(target.parent, begin)
+    path, lock = _claim(target.parent, begin, "" if folder else target.suffix, folder=folder)
+    try:
+        yield path
+    finally:
+        _remove(path)
+        if lock is not None:
+            os.close(lock)
+
+
+def _claim(parent: Path, begin: str, end: str, *, folder: bool) -> tuple[Path, int | None]:
+    """A new file or folder and the descriptor that locks it; another one if a sweeper was there before the lock."""
+    while True:
+        path = parent / f"{begin}{secrets.token_hex(4)}{end}"
+        if folder:
+            path.mkdir()
+        else:
+            path.touch(exist_ok=False)
+        lock = _open(path)
+        if lock is None:
+            if path.exists():
+                return path, None
+            continue
+        if _lock(lock) is not False and path.exists():
+            return path, lock
+        os.close(lock)
+
+
+def _sweep(parent: Path, begin: str) -> None:
+    with suppress(OSError), os.scandir(parent) as entries:
+        for entry in entries:
+            if not entry.name.startswith(begin) or not _REST.fullmatch(entry.name[len(begin) :]):
+                continue
+            lock = _open(Path(entry.path))
+            if lock is not None:
+                if _lock(lock):
+                    _remove(Path(entry.path))
+                os.close(lock)
+
+
+def _open(path: Path) -> int | None:
+    if sys.platform == "win32":
+        return None
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+
+
+def _lock(descriptor: int) -> bool | None:
+    """True: locked now; False: another holds it; None: there are no locks here. The system frees it when we end."""
+    if sys.platform == "win32":
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
