@@ -24,6 +24,7 @@ PROMISED = {
     "check": "function",
     "compress": "function",
     "demo": "function",
+    "doctor": "function",
     "evaluate": "function",
     "open_engine": "function",
     "predict": "function",
@@ -52,7 +53,7 @@ HEAVY = {
 }
 # parameters of the function that the command line names otherwise or leaves out, and the other way round
 ONLY_CLI = {"json", "seed"}
-VERBS = ["bases", "check", "compress", "demo", "evaluate", "predict", "tune"]
+VERBS = ["bases", "check", "compress", "demo", "doctor", "evaluate", "predict", "tune"]
 
 
 def python(code: str) -> str:

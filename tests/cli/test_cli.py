@@ -14,7 +14,20 @@ from typing import Any
 
 import pytest
 
-VERBS = ["bases", "bundle show", "bundle verify", "check", "compress", "demo", "evaluate", "predict", "tune"]
+VERBS = [
+    "bases",
+    "bundle show",
+    "bundle verify",
+    "check",
+    "compress",
+    "demo",
+    "doctor",
+    "evaluate",
+    "predict",
+    "state backup",
+    "state restore",
+    "tune",
+]
 HEAVY = ("torch", "transformers", "sklearn", "numpy", "openvino", "matplotlib", "pandas", "datasets", "tokenizers")
 
 

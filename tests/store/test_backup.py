@@ -15,7 +15,7 @@ from weitiao.store import open_store
 from weitiao.store.backup import DATABASE, MANIFEST, backup, restore
 from weitiao.store.tables import Audit, Key, Usage
 
-# Two rows in each transaction, one in each of two tables: a copy of one moment holds as many of the one as of the other.
+# Each transaction adds a row to two tables: a copy of one moment holds as many of the one as of the other.
 WRITER = """
 import sys, time
 from weitiao.store import open_store

@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from weitiao.cli import bases, bundle, check, compress, demo, evaluate, predict, tune
+from weitiao.cli import bases, bundle, check, compress, demo, doctor, evaluate, predict, state, tune
 from weitiao.languages import say
 
 app = typer.Typer(
@@ -27,7 +27,11 @@ app.command("compress", help=say("Make a smaller, faster bundle of a bundle."))(
 app.command("predict", help=say("Label the rows of a file."))(predict.command)
 app.command("bases", help=say("Show the pretrained bases, or say which suits a table."))(bases.command)
 app.command("demo", help=say("The whole way on packaged data, in a few minutes."))(demo.command)
+app.command("doctor", help=say("Look over this machine: what is installed, spare, missing or in the way."))(
+    doctor.command
+)
 app.add_typer(bundle.app, name="bundle", help=say("Show a bundle, or verify that nothing in it has changed."))
+app.add_typer(state.app, name="state", help=say("Back up what a service keeps, and bring it back."))
 
 
 def main() -> None:

@@ -74,7 +74,7 @@ def backup(state: Store | str | os.PathLike[str], out: str | os.PathLike[str]) -
 
 
 def restore(file: str | os.PathLike[str], state: str | os.PathLike[str]) -> dict[str, Any]:
-    """Bring the backup ``file`` back to ``state`` (a folder, a database's file, an SQLite URL), upgraded to this weitiao.
+    """Bring the backup ``file`` back to ``state`` (a folder, a file, an SQLite URL), upgraded to this weitiao.
 
     What is there is never overwritten: ``state`` must hold no database, or one without rows. The backup is verified
     and upgraded aside first, so ``state`` gets all of it or nothing. Returns ``{"database", "revision", "rows"}``.
@@ -93,8 +93,8 @@ def restore(file: str | os.PathLike[str], state: str | os.PathLike[str]) -> dict
             except StoreError:
                 raise StoreError(
                     say(
-                        "{file} holds a database that this weitiao can't use: it is of a newer one (pip install --upgrade "
-                        "weitiao), or was no database of weitiao when it was saved.",
+                        "{file} holds a database that this weitiao can't use: it is of a newer one "
+                        "(pip install --upgrade weitiao), or was no database of weitiao when it was saved.",
                         file=file,
                     )
                 ) from None
@@ -108,6 +108,19 @@ def restore(file: str | os.PathLike[str], state: str | os.PathLike[str]) -> dict
     except OSError as error:
         raise OutputError(say("{path} can't be written: {why}", path=target, why=error.strerror or error)) from None
     return {"database": str(target), "revision": revision, "rows": rows}
+
+
+def contents(state: str | os.PathLike[str]) -> tuple[str, dict[str, int]]:
+    """The revision of the SQLite database in ``state`` and its rows by table, every page of it checked; a read.
+
+    Raises `StoreError` where it is absent, damaged or not one of ours, and for PostgreSQL.
+    """
+    file = _sqlite_file(state, "pg_isready --dbname='{url}'", "")
+    try:
+        with closing(_connect(file)) as connection:
+            return _whole(connection)
+    except sqlite3.Error as error:
+        raise StoreError(say("{path} can't be used as a database: {why}", path=file, why=error)) from None
 
 
 def _version() -> str | None:
@@ -135,7 +148,7 @@ def _sqlite_file(state: Store | str | os.PathLike[str], command: str, file: obje
         plain = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
         raise StoreError(
             say(
-                "PostgreSQL saves and restores with tools of its own (password in PGPASSWORD or ~/.pgpass):\n    {command}",
+                "PostgreSQL has tools of its own for this (password in PGPASSWORD or ~/.pgpass):\n    {command}",
                 command=command.format(url=plain.render_as_string(), file=file),
             )
         )
@@ -161,16 +174,21 @@ def _contents(connection: sqlite3.Connection) -> tuple[str, dict[str, int]]:
     return str(revision), counted
 
 
+def _whole(connection: sqlite3.Connection) -> tuple[str, dict[str, int]]:
+    """`_contents`, after a check of every page."""
+    fault = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if fault != "ok":
+        raise sqlite3.DatabaseError(fault)
+    return _contents(connection)
+
+
 def _copy(source: Path, copy: Path) -> tuple[str, dict[str, int]]:
     """One moment of ``source`` as the new file ``copy``, without the remains of deleted rows, and what it holds."""
     try:
         with closing(_connect(source)) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))
         with closing(_connect(copy)) as connection:
-            fault = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            if fault != "ok":
-                raise sqlite3.DatabaseError(fault)
-            return _contents(connection)
+            return _whole(connection)
     except sqlite3.Error as error:
         raise StoreError(say("{path} can't be used as a database: {why}", path=source, why=error)) from None
 
