@@ -96,6 +96,17 @@ def test_the_unit_stops_with_the_signal_that_drains_and_keeps_what_is_written() 
     assert "ProcSubset" not in service, "psutil reads /proc/stat"
 
 
+def test_the_page_s_paths_are_those_of_the_unit_and_of_the_repository() -> None:
+    page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"/(?:opt|srv|etc|var/lib|var/cache)/weitiao(?:/(?:environment|default))?", page))
+    unit = UNIT.read_text(encoding="utf-8")
+    assert len(named) >= 5
+    assert not [path for path in named if path not in unit]
+    files = set(re.findall(r"deploy/[\w./]+\w", page))
+    assert files
+    assert not [file for file in files if not (ROOT / file).exists()]
+
+
 # --- the container ---
 
 

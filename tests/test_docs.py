@@ -31,6 +31,7 @@ from typer.testing import CliRunner
 import weitiao
 from weitiao.cli import app
 from weitiao.store import open_store
+from weitiao.store.tables import Key
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -108,7 +109,8 @@ def shelf(
     _write(folder / "held-out.csv", [("text", "label"), *((text + "!", label) for text, label in sentences[:20])])
     _write(folder / "new.csv", [("number", "评论"), *((str(row), text) for row, (text, _) in enumerate(sentences[:9]))])
     shutil.copytree(tiny_bert, folder / "my-base")
-    open_store(folder / "service" / "service.db").close()
+    with open_store(folder / "service" / "service.db") as store, store.write() as session:
+        session.add(Key(id="k", name="a client", secret_sha256="0" * 64, scopes=[], created_at=0.0))
     with pytest.MonkeyPatch.context() as patch:
         for name, known in PACKAGED.items():
             patch.setitem(PACKAGED, name, dataclasses.replace(known, folder=lambda: tiny_bert))
