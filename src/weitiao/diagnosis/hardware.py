@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from weitiao import machine
 from weitiao.diagnosis.finding import Finding
 from weitiao.languages import say
+
+if TYPE_CHECKING:
+    from psutil import Process
 
 INT8 = {"amx_int8", "avx512_vnni", "avx_vnni", "asimddp", "i8mm"}
 WATCHED_SECONDS = 1.0
@@ -87,11 +91,11 @@ def _contention() -> Iterator[Finding]:
         )
 
 
-def _watchable() -> list[object]:
+def _watchable() -> list[Process]:
     """Every other process whose use of the processor can be read, its clock set to now."""
     import psutil
 
-    found: list[object] = []
+    found = []
     for process in psutil.process_iter():
         try:
             process.cpu_percent()
@@ -102,13 +106,12 @@ def _watchable() -> list[object]:
     return found
 
 
-def _busiest(processes: list[object]) -> list[tuple[float, str]]:
+def _busiest(processes: list[Process]) -> list[tuple[float, str]]:
     """The processes that used most since `_watchable`: (percent of one core, name)."""
     import psutil
 
     used = []
     for process in processes:
-        assert isinstance(process, psutil.Process)
         try:
             used.append((float(process.cpu_percent()), str(process.name())))
         except psutil.Error:  # it ended meanwhile
