@@ -30,15 +30,20 @@ from typer.testing import CliRunner
 
 import weitiao
 from weitiao.cli import app
+from weitiao.store import open_store
+from weitiao.store.tables import Key
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 ALL_PAGES = [*PAGES, ROOT / "README.zh.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
-VERBS = ("check", "tune", "evaluate", "compress", "predict", "bases", "bundle", "alerts", "demo")
+VERBS = ("check", "tune", "evaluate", "compress", "predict", "bases", "bundle", "alerts", "demo", "doctor", "state")
 WITH_KEYS = tuple(verb for verb in VERBS if verb != "demo")  # the demo takes minutes
 NOT_OURS = {"--no-index", "--find-links", "--epoch"}  # pip's, and one that a page shows being refused
 BLOCK = re.compile(r"(?:<!-- not run: ([^\n]+?) -->\n)?^```(bash|python|toml)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+OTHER_PROGRAM = re.compile(
+    r"^(?:sudo |podman |docker |pg_)(?:.*\\\n)*.*$", re.MULTILINE
+)  # they have flags of their own
 EXIT_CODE = re.compile(r"# exit code (\d+)")
 
 
@@ -111,6 +116,8 @@ def shelf(
     _write(folder / "held-out.csv", [("text", "label"), *((text + "!", label) for text, label in sentences[:20])])
     _write(folder / "new.csv", [("number", "评论"), *((str(row), text) for row, (text, _) in enumerate(sentences[:9]))])
     shutil.copytree(tiny_bert, folder / "my-base")
+    with open_store(folder / "service" / "service.db") as store, store.write() as session:
+        session.add(Key(id="k", name="a client", secret_sha256="0" * 64, scopes=[], created_at=0.0))
     with pytest.MonkeyPatch.context() as patch:
         for name, known in PACKAGED.items():
             patch.setitem(PACKAGED, name, dataclasses.replace(known, folder=lambda: tiny_bert))
@@ -172,6 +179,7 @@ def test_no_page_names_a_flag_that_is_not_there(page: Path) -> None:
 def flag_faults(text: str) -> set[str]:
     """Flags in ``text`` that their command, or outside of commands any verb, doesn't have."""
     faults = set()
+    text = OTHER_PROGRAM.sub("", text)
     for verb, rest in re.findall(rf"^(?:\S+=\S+ )?weitiao +({'|'.join(VERBS)})\b(.*)$", text, re.MULTILINE):
         faults |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest)) - flags_of(verb) - {"--help"}
     anywhere = NOT_OURS.union(*map(flags_of, VERBS)) | {"--help"}

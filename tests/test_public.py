@@ -25,6 +25,7 @@ PROMISED = {
     "check": "function",
     "compress": "function",
     "demo": "function",
+    "doctor": "function",
     "evaluate": "function",
     "open_engine": "function",
     "open_store": "function",
@@ -54,7 +55,7 @@ HEAVY = {
 }
 # parameters of the function that the command line names otherwise or leaves out, and the other way round
 ONLY_CLI = {"json", "seed"}
-VERBS = ["bases", "check", "compress", "demo", "evaluate", "predict", "tune"]
+VERBS = ["bases", "check", "compress", "demo", "doctor", "evaluate", "predict", "tune"]
 
 
 def python(code: str) -> str:

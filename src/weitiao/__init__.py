@@ -18,6 +18,7 @@ _WHERE = {
     "check": "weitiao.data.check",
     "compress": "weitiao.compression.compress",
     "demo": "weitiao.journey",
+    "doctor": "weitiao.diagnosis.doctor",
     "evaluate": "weitiao.evaluation.evaluate",
     "open_engine": "weitiao.runtime",
     "open_store": "weitiao.store",
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from weitiao.bundle import Bundle
     from weitiao.compression.compress import compress
     from weitiao.data.check import check
+    from weitiao.diagnosis.doctor import doctor
     from weitiao.errors import WeitiaoError
     from weitiao.evaluation.evaluate import evaluate
     from weitiao.journey import demo

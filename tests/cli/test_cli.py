@@ -23,8 +23,11 @@ VERBS = [
     "check",
     "compress",
     "demo",
+    "doctor",
     "evaluate",
     "predict",
+    "state backup",
+    "state restore",
     "tune",
 ]
 HEAVY = ("torch", "transformers", "sklearn", "numpy", "openvino", "matplotlib", "pandas", "datasets", "tokenizers")

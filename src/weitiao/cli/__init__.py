@@ -9,7 +9,7 @@ from io import TextIOWrapper
 
 import typer
 
-from weitiao.cli import alerts, bases, bundle, check, compress, demo, evaluate, keys, predict, serve, tune
+from weitiao.cli import alerts, bases, bundle, check, compress, demo, doctor, evaluate, keys, predict, serve, state, tune
 from weitiao.languages import say
 from weitiao.terminal import FAULT, INTERRUPTED, failed, interrupted, print_json
 
@@ -33,9 +33,13 @@ app.command("predict", help=say("Label the rows of a file."))(predict.command)
 app.command("serve", help=say("Answer requests over HTTP with one or more bundles."))(serve.command)
 app.command("bases", help=say("Show the pretrained bases, or say which suits a table."))(bases.command)
 app.command("demo", help=say("The whole way on packaged data, in a few minutes."))(demo.command)
+app.command("doctor", help=say("Look over this machine: what is installed, spare, missing or in the way."))(
+    doctor.command
+)
 app.add_typer(bundle.app, name="bundle", help=say("Show a bundle, or verify that nothing in it has changed."))
 app.add_typer(keys.app, name="keys", help=say("Make, list and revoke the keys of a service."))
 app.add_typer(alerts.app, name="alerts", help=say("Show who is told of what, or send a test message."))
+app.add_typer(state.app, name="state", help=say("Back up what a service keeps, and bring it back."))
 
 
 def run() -> int:
