@@ -6,6 +6,7 @@ for. Time is linear in the length of the text, whatever it holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -34,6 +35,8 @@ KINDS: dict[str, str] = {
     "name": "weitiao.privacy.kinds.name",
 }
 
+_Spans = Callable[[str], Iterable[tuple[int, int]]]
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -51,9 +54,13 @@ def find(text: str, kinds: Collection[str] | None = None) -> list[Finding]:
     are those of ``text`` as it was given. Raises `ValueError` for a kind that isn't in the table.
     """
     simple, positions = plain(text)
-    found = [
-        (start, end, kind) for kind, spans in _finders(None if kinds is None else frozenset(kinds)) for start, end in spans(simple)
-    ]
+    found: list[tuple[int, int, str]] = []
+    held: dict[re.Pattern[str], bool] = {}
+    for kind, needs, spans in _finders(None if kinds is None else frozenset(kinds)):
+        if needs not in held:
+            held[needs] = needs.search(simple) is not None
+        if held[needs]:
+            found += [(start, end, kind) for start, end in spans(simple)]
     if len(found) > 1:
         found = _apart(found, len(simple))
     if positions is None:
@@ -71,11 +78,12 @@ def mask(text: str, kinds: Collection[str] | None = None) -> str:
 
 
 @cache
-def _finders(kinds: frozenset[str] | None) -> list[tuple[str, Callable[[str], Iterable[tuple[int, int]]]]]:
+def _finders(kinds: frozenset[str] | None) -> list[tuple[str, re.Pattern[str], _Spans]]:
     unknown = (kinds or frozenset()) - KINDS.keys()
     if unknown:
         raise ValueError(f"unknown kinds of personal data: {sorted(unknown)}; there are {list(KINDS)}")
-    return [(kind, import_module(where).spans) for kind, where in KINDS.items() if kinds is None or kind in kinds]
+    rooms = {kind: import_module(where) for kind, where in KINDS.items() if kinds is None or kind in kinds}
+    return [(kind, module.NEEDS, module.spans) for kind, module in rooms.items()]
 
 
 def _apart(found: list[tuple[int, int, str]], length: int) -> list[tuple[int, int, str]]:

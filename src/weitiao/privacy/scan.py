@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+# What a text must hold before a kind is looked for in it: cheap, and asked once for all kinds that need the same.
+DIGIT = re.compile("[0-9]")
+NUMBER = re.compile("[0-9](?:[^0-9]{0,3}[0-9]){5}")
 HAN = "\u4e00-\u9fff"
 _HAN = re.compile(f"[{HAN}]")
 _REFERENCE = re.compile(

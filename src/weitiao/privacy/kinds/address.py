@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from weitiao.privacy.kinds import street
 from weitiao.privacy.scan import HAN
 
+NEEDS = re.compile("[0-9]|[一二三四五六七八九十百](?:号|弄|栋|幢|座|单元|组)")
 _COUNT = r"(?:[0-9]{1,5}|[A-Za-z][0-9]{0,3}|[一二三四五六七八九十百]{1,4})"
 _ROAD = re.compile(
     r"(?:路|街|大道|巷|胡同|[道弄里村])(?:[东西南北中]?[0-9一二三四五六七八九十]{0,2}[段路街巷])?"

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 
 from weitiao.privacy.kinds.id_card import PROVINCES
-from weitiao.privacy.scan import scan
+from weitiao.privacy.scan import NUMBER, scan
 
+NEEDS = NUMBER
 _ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _WEIGHTS = [3**place % 31 for place in range(17)]

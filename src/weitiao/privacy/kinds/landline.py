@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from weitiao.privacy.scan import follows, has_han, is_reference, scan
+from weitiao.privacy.scan import NUMBER, follows, has_han, is_reference, scan
 
+NEEDS = NUMBER
 _AREA = (
     r"(?:10|2[0-57-9]|3(?:1[0-9]|35|[457][0-9]|9[1-8])|4(?:1[0-9]|2[179]|[357][0-9]|6[4-9]|8[23])"
     r"|5(?:[1357][0-9]|2[37]|4[36]|6[1-6]|80|9[1-9])|6(?:3[1-5]|6[0238]|9[12])|7(?:01|[13579][0-9]|2[248]|4[3-6]|6[0-9])"

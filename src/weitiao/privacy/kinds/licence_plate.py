@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from weitiao.privacy.scan import scan
+from weitiao.privacy.scan import DIGIT, scan
 
+NEEDS = DIGIT
 _ANY = "A-HJ-NP-Za-hj-np-z0-9"
 _PATTERN = re.compile(
     r"(?:[京津沪渝冀豫云辽黑湘皖鲁苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]|(?<![最全更创上])新) ?[A-HJ-NP-Za-hj-np-z] ?[·•.-]? ?"

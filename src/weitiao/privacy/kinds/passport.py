@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from weitiao.privacy.scan import follows
+from weitiao.privacy.scan import NUMBER, follows
 
+NEEDS = NUMBER
 _AFTER = re.compile(
     r"(?:护照|(?i:passport))(?:[ :：#.,，]|号码?|编号|原?是|为|(?i:numbers?|no|is|was|my|the|id)(?![A-Za-z]))*"
-    r"(?<![A-Za-z0-9])(?P<number>(?=(?:[A-Za-z]*[0-9]){5})[A-Za-z0-9]{7,9})(?![A-Za-z0-9])"
+    r"(?<![A-Za-z0-9])(?P<number>(?=(?:[A-Za-z]*[0-9]){6})[A-Za-z0-9]{7,9})(?![A-Za-z0-9])"
 )
 # E, G, D, S, P, H, M and eight digits; E and a letter without I and O; SE, DE, PE, MA and seven digits.
 _CHINESE = re.compile(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from weitiao.privacy.scan import follows, has_han, is_reference, scan
+from weitiao.privacy.scan import NUMBER, follows, has_han, is_reference, scan
 
+NEEDS = NUMBER
 _END = r"(?![0-9A-Za-z]|[.-][0-9])"
 _ABROAD = re.compile(
     r"(?<![0-9A-Za-z+])\+(?!86)[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9]{1,4}(?:[ .-]?[0-9]{2,4}){1,5}" + _END
