@@ -18,9 +18,14 @@ _VERSION = re.compile(r"版本|固件|升级|更新|软件|系统|[章节条]|(?
 def spans(text: str) -> Iterable[tuple[int, int]]:
     """Where addresses stand."""
     if "." in text:
-        yield from scan(_FOUR, text, lambda match: not follows(_VERSION, match, 16))
+        yield from scan(_FOUR, text, _is_four)
     if ":" in text:
         yield from scan(_SIX, text, _is_six)
+
+
+def _is_four(match: re.Match[str]) -> bool:
+    # Fewer digits are a date, a price or a version more often than an address.
+    return sum(map(str.isdigit, match[0])) >= 6 and not follows(_VERSION, match, 16)
 
 
 def _is_six(match: re.Match[str]) -> bool:

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 
 from weitiao.privacy.kinds import chinese_name
 
-_CUES = ("Mr", "Ms", "Miss", "Mx", "MR", "MS", "MISS", "Dr", "DR", "Prof")
 _WORDS = ("name", "holder", "contact", "recipient", "beneficiary", "applicant", "payee", "attn")
-NEEDS = re.compile("|".join([*_CUES, *_WORDS, *map(str.title, _WORDS), *map(str.upper, _WORDS), *chinese_name.CUES]))
+_CUES = "|".join(["M[rsxRS]", "Miss", "MISS", "D[rR]", "Prof", *_WORDS, *map(str.title, _WORDS), *map(str.upper, _WORDS)])
+_ENGLISH = re.compile(_CUES)
+NEEDS = re.compile(f"{_CUES}|{chinese_name.NEEDS.pattern}")
 
 _NO_NAME = (
     "Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|And|Or|The|Please|Required|Field"
@@ -34,4 +35,5 @@ def spans(text: str) -> Iterable[tuple[int, int]]:
     """Where names stand."""
     if not text.isascii():
         yield from chinese_name.spans(text)
-    yield from (match.span("name") for match in _PATTERN.finditer(text))
+    if _ENGLISH.search(text):
+        yield from (match.span("name") for match in _PATTERN.finditer(text))
