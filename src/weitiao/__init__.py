@@ -23,10 +23,11 @@ _WHERE = {
     "predict": "weitiao.runtime.predict",
     "tune": "weitiao.tuning.tune",
 }
-__all__ = sorted([*_WHERE, "bundle"])
+_MODULES = ("bundle", "privacy")
+__all__ = sorted([*_WHERE, *_MODULES])
 
 if TYPE_CHECKING:
-    from weitiao import bundle
+    from weitiao import bundle, privacy
     from weitiao.bundle import Bundle
     from weitiao.compression.compress import compress
     from weitiao.data.check import check
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for, so that ``import weitiao`` stays quick."""
-    if name == "bundle":
-        return import_module("weitiao.bundle")
+    if name in _MODULES:
+        return import_module(f"weitiao.{name}")
     if name in _WHERE:
         return getattr(import_module(_WHERE[name]), name)
     raise AttributeError(f"module 'weitiao' has no attribute {name!r}")

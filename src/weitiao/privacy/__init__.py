@@ -61,7 +61,9 @@ def find(text: str, kinds: Collection[str] | None = None) -> list[Finding]:
         for rank, kind, spans in finders
         for start, end in spans(simple)
     ]
-    kept = _apart(found, len(simple)) if len(found) > 1 else [Finding(kind, start, end) for _, start, end, kind in found]
+    kept = (
+        _apart(found, len(simple)) if len(found) > 1 else [Finding(kind, start, end) for _, start, end, kind in found]
+    )
     if positions is None:
         return kept
     return [Finding(one.kind, positions[one.start], positions[one.end - 1] + 1) for one in kept]

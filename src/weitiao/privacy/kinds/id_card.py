@@ -10,9 +10,13 @@ from datetime import UTC, date, datetime
 from weitiao.privacy.scan import NUMBER, follows, scan
 
 NEEDS = NUMBER
-PROVINCES = frozenset("11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split())
+PROVINCES = frozenset(
+    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()
+)
 _WEIGHTS = [2 ** (17 - place) % 11 for place in range(17)]
-_NEW = re.compile(r"(?<![0-9])[1-8][0-9]{5}[ -]?(?:19|20)[0-9]{2}[ -]?[01][0-9][ -]?[0-3][0-9][ -]?[0-9]{3}[0-9Xx](?![0-9A-Za-z])")
+_NEW = re.compile(
+    r"(?<![0-9])[1-8][0-9]{5}[ -]?(?:19|20)[0-9]{2}[ -]?[01][0-9][ -]?[0-3][0-9][ -]?[0-9]{3}[0-9Xx](?![0-9A-Za-z])"
+)
 _OLD = re.compile(r"(?<![0-9A-Za-z.])[1-8][0-9]{5}[0-9]{2}[01][0-9][0-3][0-9]{4}(?![0-9A-Za-z])")
 _ANNOUNCED = re.compile(r"身份证|证件号|(?i:(?<![a-z])id (?:card|number|no)|resident id)")
 

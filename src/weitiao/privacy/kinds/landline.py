@@ -23,23 +23,24 @@ _ANNOUNCED = re.compile(r"电话|座机|固话|传真|热线|总机|专线|[拨�
 
 def spans(text: str) -> Iterable[tuple[int, int]]:
     """Where fixed lines stand."""
-    yield from scan(_PATTERN, text, _is_line)
-    yield from scan(_FIRM, text, _is_firm)
+    chinese = has_han(text)
+    yield from scan(_PATTERN, text, lambda match: _is_line(match, chinese))
+    yield from scan(_FIRM, text, lambda match: _is_firm(match, chinese))
 
 
-def _is_line(match: re.Match[str]) -> bool:
+def _is_line(match: re.Match[str], chinese: bool) -> bool:
     number = match[0].lstrip("+(")
     if number.startswith("86"):
         return match[0].startswith("+") or follows(_ANNOUNCED, match)
     if not number.startswith("0") or is_reference(match):
         return False
     # London shares 020 with Guangzhou; with blanks and no Chinese around it is London.
-    if match["gap"] == " " and not has_han(match.string):
+    if match["gap"] == " " and not chinese:
         return False
     return match["gap"] != "" or follows(_ANNOUNCED, match)
 
 
-def _is_firm(match: re.Match[str]) -> bool:
-    if is_reference(match) or (match[0][0] == "8" and not has_han(match.string)):  # 800 is American there
+def _is_firm(match: re.Match[str], chinese: bool) -> bool:
+    if is_reference(match) or (match[0][0] == "8" and not chinese):  # 800 is American there
         return False
     return match["gap"] != "" or follows(_ANNOUNCED, match)

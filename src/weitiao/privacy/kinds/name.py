@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from weitiao.privacy.kinds import chinese_name
 
 _WORDS = ("name", "holder", "contact", "recipient", "beneficiary", "applicant", "payee", "attn")
-_CUES = "|".join(["M[rsxRS]", "Miss", "MISS", "D[rR]", "Prof", *_WORDS, *map(str.title, _WORDS), *map(str.upper, _WORDS)])
+_CUES = "|".join(
+    ["M[rsxRS]", "Miss", "MISS", "D[rR]", "Prof", *_WORDS, *map(str.title, _WORDS), *map(str.upper, _WORDS)]
+)
 _ENGLISH = re.compile(_CUES)
 NEEDS = re.compile(f"{_CUES}|{chinese_name.NEEDS.pattern}")
 

@@ -14,7 +14,8 @@ _AFTER = re.compile(
 )
 # E, G, D, S, P, H, M and eight digits; E and a letter without I and O; SE, DE, PE, MA and seven digits.
 _CHINESE = re.compile(
-    r"(?<![A-Za-z0-9-])(?:[DEGHMPS][0-9]{8}|E[A-HJ-NP-Z][0-9]{7}|(?:SE|DE|PE|MA)[0-9]{7})(?![A-Za-z0-9]|-[0-9])", re.IGNORECASE
+    r"(?<![A-Za-z0-9-])(?:[DEGHMPS][0-9]{8}|E[A-HJ-NP-Z][0-9]{7}|(?:SE|DE|PE|MA)[0-9]{7})(?![A-Za-z0-9]|-[0-9])",
+    re.IGNORECASE,
 )
 _WORD = re.compile("护照|passport", re.IGNORECASE)
 

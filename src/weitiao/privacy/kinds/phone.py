@@ -28,7 +28,8 @@ def spans(text: str) -> Iterable[tuple[int, int]]:
     if "+" in text:
         yield from scan(_ABROAD, text, _has_length)
     yield from scan(_AMERICAN, text, _is_american)
-    yield from scan(_BRITISH, text, _is_british)
+    if not has_han(text):
+        yield from scan(_BRITISH, text, _is_british)
 
 
 def _has_length(match: re.Match[str]) -> bool:
@@ -38,12 +39,9 @@ def _has_length(match: re.Match[str]) -> bool:
 def _is_american(match: re.Match[str]) -> bool:
     if is_reference(match):
         return False
-    if match["gap0"] or match["round"] is not None:
-        return True
-    if match["gap"] in ("-", "."):
-        return True
-    return follows(_ANNOUNCED, match)
+    distinct = match["gap0"] or match["round"] is not None or match["gap"] in ("-", ".")
+    return bool(distinct) or follows(_ANNOUNCED, match)
 
 
 def _is_british(match: re.Match[str]) -> bool:
-    return not has_han(match.string) and not is_reference(match) and (" " in match[0] or follows(_ANNOUNCED, match))
+    return not is_reference(match) and (" " in match[0] or follows(_ANNOUNCED, match))
