@@ -118,7 +118,7 @@ def language(text: str) -> str:
 
 
 def personal_data(texts: Sequence[str]) -> dict[str, Any]:
-    """How many of the texts hold personal data, and how many by kind, the most frequent first; none of it is repeated."""
+    """How many of the texts hold personal data, and how many by kind, the most frequent first."""
     held = [kinds for text in texts if (kinds := {finding.kind for finding in find(text)})]
     return {"rows": len(held), "kinds": dict(Counter(kind for kinds in held for kind in sorted(kinds)).most_common())}
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 DIGIT = re.compile("[0-9]")
 NUMBER = re.compile("[0-9](?:[^0-9]{0,3}[0-9]){5}")
 HAN = "\u4e00-\u9fff"
+# Behind a number: it goes on neither directly nor as a decimal or a further group.
+END = r"(?![0-9A-Za-z]|[.-][0-9])"
 _HAN = re.compile(f"[{HAN}]")
 _REFERENCE = re.compile(
     r"(?:(?:订单|运单|快递|物流|工单|流水|交易|参考|合同|发票|保单|凭证|条形?|商品|货|款|批|型|机|学|工|期|序列|档案|会员|案件|设备)(?:编?号码?|码)"

@@ -10,8 +10,11 @@ from datetime import UTC, date, datetime
 from weitiao.privacy.scan import NUMBER, follows, scan
 
 NEEDS = NUMBER
+# The first two digits: province, autonomous region, municipality; 71, 81 to 83 for Taiwan, Hong Kong and Macao.
 PROVINCES = frozenset(
-    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()
+    str(code)
+    for first, last in ((11, 15), (21, 23), (31, 37), (41, 46), (50, 54), (61, 65), (71, 71), (81, 83))
+    for code in range(first, last + 1)
 )
 _WEIGHTS = [2 ** (17 - place) % 11 for place in range(17)]
 _NEW = re.compile(

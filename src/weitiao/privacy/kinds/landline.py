@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from weitiao.privacy.scan import NUMBER, follows, has_han, is_reference, scan
+from weitiao.privacy.scan import END, NUMBER, follows, has_han, is_reference, scan
 
 NEEDS = NUMBER
 _AREA = (
@@ -15,9 +15,9 @@ _AREA = (
 )
 _PATTERN = re.compile(
     rf"(?<![0-9A-Za-z+-])(?<![0-9]\.)(?:\(0{_AREA}\) ?|(?:\+?86[ -]?)?(?:\(0\)|0)?{_AREA}(?P<gap>[ -]?))"
-    r"[2-9](?:[0-9]{2,3}[ -][0-9]{4}|[0-9]{6,7})(?:(?:-| ?(?:转|分机|(?i:ext\.?)) ?)[0-9]{1,5})?(?![0-9A-Za-z]|[.-][0-9])"
+    r"[2-9](?:[0-9]{2,3}[ -][0-9]{4}|[0-9]{6,7})(?:(?:-| ?(?:转|分机|(?i:ext\.?)) ?)[0-9]{1,5})?" + END
 )
-_FIRM = re.compile(r"(?<![0-9A-Za-z+-])(?<![0-9]\.)[48]00(?P<gap>[ -]?)[0-9]{3}[ -]?[0-9]{4}(?![0-9A-Za-z]|[.-][0-9])")
+_FIRM = re.compile(r"(?<![0-9A-Za-z+-])(?<![0-9]\.)[48]00(?P<gap>[ -]?)[0-9]{3}[ -]?[0-9]{4}" + END)
 _ANNOUNCED = re.compile(r"电话|座机|固话|传真|热线|总机|专线|[拨打]|(?i:tel|phone|call|fax|landline|hotline)")
 
 

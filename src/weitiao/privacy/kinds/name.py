@@ -1,7 +1,7 @@
 """Names of people by what stands around them: a form of address, or words that introduce a name.
 
-The finding is the name, without "Mr." or 先生. There is no list of people: a name that stands alone is not found. English
-names are found here, Chinese ones by `chinese_name`.
+The finding is the name, without "Mr." or 先生. There is no list of people: a name that stands alone is not found.
+English names are found here, Chinese ones by `chinese_name`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _PARTICLE = r"(?:van|von|de|der|den|da|di|la|le|bin|al|[A-Z]\.)"
 _PATTERN = re.compile(
     r"(?<![A-Za-z])(?:(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor|MR|MRS|MS|MISS|DR)\.? {1,2}"
     r"|(?i:my (?:full )?name(?: is|['’]s):? )"
-    r"|(?i:(?:(?:account|card)[ -]?holder|customer|contact|recipient|beneficiary|applicant|payee|attn|(?:full |first |last )?name)"
-    r"(?: name| person)?[:：] ?))"
+    r"|(?i:(?:(?:account|card)[ -]?holder|customer|contact|recipient|beneficiary|applicant|payee"
+    r"|attn|(?:full |first |last )?name)(?: name| person)?[:：] ?))"
     rf"(?P<name>{_WORD}(?: (?:{_PARTICLE} ){{0,2}}{_WORD}){{0,3}})"
 )
 

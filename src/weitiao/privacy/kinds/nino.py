@@ -9,8 +9,8 @@ from weitiao.privacy.scan import NUMBER, is_reference, scan
 
 NEEDS = NUMBER
 _PATTERN = re.compile(
-    r"(?<![A-Z0-9-])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?P<gap>[ -]?)[0-9]{2}(?P=gap)[0-9]{2}(?P=gap)"
-    r"[0-9]{2}(?P=gap)[A-D](?![A-Z0-9]|-[A-Z0-9])",
+    r"(?<![A-Z0-9-])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?P<gap>[ -]?)"
+    r"[0-9]{2}(?P=gap)[0-9]{2}(?P=gap)[0-9]{2}(?P=gap)[A-D](?![A-Z0-9]|-[A-Z0-9])",
     re.IGNORECASE,
 )
 

@@ -1,24 +1,23 @@
-"""Telephone numbers outside mainland China: with a country's code (ITU-T E.164), American and British in their own forms."""
+"""Telephone numbers outside mainland China: with the country's code (ITU-T E.164), American, British."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-from weitiao.privacy.scan import NUMBER, follows, has_han, is_reference, scan
+from weitiao.privacy.scan import END, NUMBER, follows, has_han, is_reference, scan
 
 NEEDS = NUMBER
-_END = r"(?![0-9A-Za-z]|[.-][0-9])"
 _ABROAD = re.compile(
-    r"(?<![0-9A-Za-z+])\+(?!86)[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9]{1,4}(?:[ .-]?[0-9]{2,4}){1,5}" + _END
+    r"(?<![0-9A-Za-z+])\+(?!86)[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9]{1,4}(?:[ .-]?[0-9]{2,4}){1,5}" + END
 )
 _AMERICAN = re.compile(
     r"(?<![0-9A-Za-z+.,$-])(?:1(?P<gap0>[ .-]))?(?:\([2-9][0-9]{2}\)(?P<round>[ -]?)|[2-9][0-9]{2}(?P<gap>[ .-]?))"
-    r"[2-9][0-9]{2}(?:(?P=gap)|(?P=round)|-)[0-9]{4}" + _END
+    r"[2-9][0-9]{2}(?:(?P=gap)|(?P=round)|-)[0-9]{4}" + END
 )
 _BRITISH = re.compile(
     r"(?<![0-9A-Za-z+.,-])(?:02[0-9] ?[0-9]{4} ?[0-9]{4}|07[0-9]{3} ?[0-9]{3} ?[0-9]{3}|01[0-9]1 [0-9]{3} [0-9]{4}"
-    r"|011[0-9] [0-9]{3} [0-9]{4}|01[0-9]{3} [0-9]{5,6})" + _END
+    r"|011[0-9] [0-9]{3} [0-9]{4}|01[0-9]{3} [0-9]{5,6})" + END
 )
 _ANNOUNCED = re.compile(r"电话|手机|(?i:(?<![a-z])(?:phone|tel|call|cell|mobile|fax|text|whatsapp|ring|reach|contact))")
 
