@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 # What a text must hold before a kind is looked for in it: cheap, and asked once for all kinds that need the same.
 DIGIT = re.compile("[0-9]")
-NUMBER = re.compile("[0-9](?:[^0-9]{0,3}[0-9]){5}")
+NUMBER = re.compile("[0-9](?:[^0-9]{0,3}[0-9]){6}")
 HAN = "\u4e00-\u9fff"
 # Behind a number: it goes on neither directly nor as a decimal or a further group.
 END = r"(?![0-9A-Za-z]|[.-][0-9])"

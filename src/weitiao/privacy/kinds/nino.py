@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from weitiao.privacy.scan import NUMBER, is_reference, scan
+from weitiao.privacy.scan import is_reference, scan
 
-NEEDS = NUMBER
+NEEDS = re.compile("[0-9]{2}(?:[ -]?[0-9]{2}){2}[ -]?[A-Da-d]")
 _PATTERN = re.compile(
     r"(?<![A-Z0-9-])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?P<gap>[ -]?)"
     r"[0-9]{2}(?P=gap)[0-9]{2}(?P=gap)[0-9]{2}(?P=gap)[A-D](?![A-Z0-9]|-[A-Z0-9])",
