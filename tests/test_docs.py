@@ -236,7 +236,7 @@ def test_rates_and_epochs_are_those_on_the_page(method: str) -> None:
 
 def test_the_functions_are_those_on_the_page() -> None:
     text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-    functions = {name: getattr(weitiao, name) for name in weitiao.__all__ if inspect.isfunction(getattr(weitiao, name))}
+    functions = {name: value for name in weitiao.__all__ if inspect.isfunction(value := getattr(weitiao, name))}
     functions |= {"bundle.show": weitiao.bundle.show, "bundle.verify": weitiao.bundle.verify}
     missing = [written for name, each in functions.items() if (written := f"`{name}{_bare(each)}`") not in text]
     assert not missing

@@ -25,11 +25,11 @@ _WHERE = {
     "predict": "weitiao.runtime.predict",
     "tune": "weitiao.tuning.tune",
 }
-_ROOMS = ("alerts", "bundle")
+_ROOMS = ("alerts", "bundle", "privacy")
 __all__ = sorted([*_WHERE, *_ROOMS])
 
 if TYPE_CHECKING:
-    from weitiao import alerts, bundle
+    from weitiao import alerts, bundle, privacy
     from weitiao.bundle import Bundle
     from weitiao.compression.compress import compress
     from weitiao.data.check import check

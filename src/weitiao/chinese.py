@@ -201,6 +201,7 @@ CHINESE: dict[str, str] = {
     "{source}, row {row}: the bundle doesn't know the label {label!r}. It knows: {known}.": "{source} 第 {row} 行：模型包不认识标签 {label!r}。它认识的标签：{known}。",
     # data/check.py
     "{count} rows repeat an earlier one and are left out.": "{count} 行与前面的行重复，已略去。",
+    "{count} rows seem to hold personal data ({kinds}): be sure that you may use it, or mask it with weitiao.privacy.mask.": "{count} 行疑似含有个人信息（{kinds}）：请确认有权使用，或用 weitiao.privacy.mask 脱敏。",
     "One text in twenty is longer than {length} characters; what goes beyond a base's limit is not read.": "每二十条文本中有一条超过 {length} 个字符；超出基座模型长度上限的部分不会被读取。",
     "Ready to tune: {count} examples in {classes} classes.": "可以开始微调：{count} 条样本，{classes} 个类别。",
     "{count} of {rows} rows can't be used; most often: {reason}.": "{rows} 行中有 {count} 行无法使用；最常见的原因：{reason}。",

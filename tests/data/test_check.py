@@ -103,3 +103,16 @@ def test_the_table_itself_is_never_overwritten(table: Path, tmp_path: Path) -> N
     with pytest.raises(OutputError, match="would be overwritten"):
         check(own, out=tmp_path)
     assert own.read_bytes() == table.read_bytes()
+
+
+def test_rows_with_personal_data_are_counted_and_none_is_shown(tmp_path: Path) -> None:
+    texts = [f"第{n}条，物流不错" for n in range(20)]
+    texts += ["我的电话13812345678和13912345678", "请打13712345678，邮箱li@example.com"]
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "".join(f"{text},{'ab'[n % 2]}\n" for n, text in enumerate(texts)))
+    found = check(path)
+    assert found["personal_data"] == {"rows": 2, "kinds": {"mobile": 2, "email": 1}}
+    said = [item["message"] for item in found["verdict"] if "personal data" in item["message"]]
+    assert len(said) == 1
+    assert "mobile 2, email 1" in said[0]
+    assert "138" not in json.dumps(found)

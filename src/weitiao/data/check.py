@@ -13,6 +13,7 @@ from weitiao.data.load import deduplicate, load, reason_counts, require_trainabl
 from weitiao.data.write import open_writer, refuse_overwriting
 from weitiao.errors import DataError, OutputError
 from weitiao.languages import say
+from weitiao.privacy import find
 from weitiao.types import Dataset
 
 SET_ASIDE = "set_aside.csv"
@@ -41,7 +42,8 @@ def check(
 
     Keys: source, format, encoding, fingerprint, text_column, label_column, rows, usable, set_aside, set_aside_reasons,
     set_aside_file, cleaned_file, duplicates, blank, contradictions, classes {label: count}, imbalance (largest class
-    against the smallest), characters {mean, p50, p95, p99, max}, languages {zh, en, other: share}, ready, verdict
+    against the smallest), characters {mean, p50, p95, p99, max}, languages {zh, en, other: share}, personal_data
+    {rows, kinds {kind: rows}}: usable rows that hold any, by kind of `weitiao.privacy.KINDS`; ready, verdict
     [{severity: error|warning|info, message}], notes, seed.
 
     Raises `DataError` as `weitiao.data.load.load` does, `OutputError` where ``out`` can't be written.
@@ -72,6 +74,7 @@ def check(
         "imbalance": max(classes.values()) / min(classes.values()) if classes else None,
         "characters": lengths(dataset.texts),
         "languages": languages(dataset.texts),
+        "personal_data": personal_data(dataset.texts),
         "notes": dataset.notes,
         "seed": seed,
     }
@@ -115,6 +118,12 @@ def language(text: str) -> str:
     return "zh" if han >= _HAN_IS_CHINESE * letters else "en"
 
 
+def personal_data(texts: Sequence[str]) -> dict[str, Any]:
+    """How many of the texts hold personal data, and how many by kind, the most frequent first."""
+    held = [kinds for text in texts if (kinds := {finding.kind for finding in find(text)})]
+    return {"rows": len(held), "kinds": dict(Counter(kind for kinds in held for kind in sorted(kinds)).most_common())}
+
+
 def verdict(dataset: Dataset, found: dict[str, Any]) -> list[dict[str, str]]:
     """Short sentences, the gravest first, each with its severity ("error": tuning would refuse)."""
     said: list[dict[str, str]] = []
@@ -132,6 +141,16 @@ def verdict(dataset: Dataset, found: dict[str, Any]) -> list[dict[str, str]]:
         add("info", say("{count} rows repeat an earlier one and are left out.", count=found["duplicates"]))
     if found["blank"]:
         add("info", say("{count} rows between the others are blank.", count=found["blank"]))
+    if found["personal_data"]["rows"]:
+        add(
+            "warning",
+            say(
+                "{count} rows seem to hold personal data ({kinds}): be sure that you may use it, or mask it with "
+                "weitiao.privacy.mask.",
+                count=found["personal_data"]["rows"],
+                kinds=", ".join(f"{kind} {rows}" for kind, rows in found["personal_data"]["kinds"].items()),
+            ),
+        )
     if found["characters"]["p95"] > LONG:
         add(
             "info",

@@ -6,6 +6,7 @@ for. Time is linear in the length of the text, whatever it holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -34,6 +35,8 @@ KINDS: dict[str, str] = {
     "name": "weitiao.privacy.kinds.name",
 }
 
+_Spans = Callable[[str], Iterable[tuple[int, int]]]
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -52,13 +55,18 @@ def find(text: str, kinds: Collection[str] | None = None) -> list[Finding]:
     """
     simple, positions = plain(text)
     found = [
-        (start, end, kind) for kind, spans in _finders(None if kinds is None else frozenset(kinds)) for start, end in spans(simple)
+        (rank, start, end, kind)
+        for needs, finders in _finders(None if kinds is None else frozenset(kinds))
+        if needs.search(simple)
+        for rank, kind, spans in finders
+        for start, end in spans(simple)
     ]
-    if len(found) > 1:
-        found = _apart(found, len(simple))
+    kept = (
+        _apart(found, len(simple)) if len(found) > 1 else [Finding(kind, start, end) for _, start, end, kind in found]
+    )
     if positions is None:
-        return [Finding(kind, start, end) for start, end, kind in found]
-    return [Finding(kind, positions[start], positions[end - 1] + 1) for start, end, kind in found]
+        return kept
+    return [Finding(one.kind, positions[one.start], positions[one.end - 1] + 1) for one in kept]
 
 
 def mask(text: str, kinds: Collection[str] | None = None) -> str:
@@ -71,18 +79,24 @@ def mask(text: str, kinds: Collection[str] | None = None) -> str:
 
 
 @cache
-def _finders(kinds: frozenset[str] | None) -> list[tuple[str, Callable[[str], Iterable[tuple[int, int]]]]]:
+def _finders(kinds: frozenset[str] | None) -> list[tuple[re.Pattern[str], list[tuple[int, str, _Spans]]]]:
+    """By what a text must hold: the kinds that need it, each with its rank in `KINDS`."""
     unknown = (kinds or frozenset()) - KINDS.keys()
     if unknown:
         raise ValueError(f"unknown kinds of personal data: {sorted(unknown)}; there are {list(KINDS)}")
-    return [(kind, import_module(where).spans) for kind, where in KINDS.items() if kinds is None or kind in kinds]
+    groups: dict[re.Pattern[str], list[tuple[int, str, _Spans]]] = {}
+    for rank, (kind, where) in enumerate(KINDS.items()):
+        if kinds is None or kind in kinds:
+            module = import_module(where)
+            groups.setdefault(module.NEEDS, []).append((rank, kind, module.spans))
+    return list(groups.items())
 
 
-def _apart(found: list[tuple[int, int, str]], length: int) -> list[tuple[int, int, str]]:
-    """``found``, the most specific first, without what overlaps an earlier one; sorted by position."""
+def _apart(found: list[tuple[int, int, int, str]], length: int) -> list[Finding]:
+    """``found`` without what overlaps a finding of a more specific kind, by position."""
     taken, kept = bytearray(length), []
-    for start, end, kind in found:
+    for _, start, end, kind in sorted(found):
         if 1 not in taken[start:end]:
             taken[start:end] = b"\1" * (end - start)
-            kept.append((start, end, kind))
-    return sorted(kept)
+            kept.append(Finding(kind, start, end))
+    return sorted(kept, key=lambda finding: finding.start)

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from weitiao.alerts import AlertSettings
+
 PREFIX = "WEITIAO_SERVE_"
 
 
@@ -41,4 +43,5 @@ class ServiceSettings(BaseModel):
     drain_seconds: float = Field(0.5, ge=0, le=600)  # between SIGTERM and closing the port: load balancers look away
     shutdown_seconds: float = Field(30.0, gt=0, le=600)  # in which what was accepted is finished
 
+    alerts: AlertSettings = Field(default_factory=AlertSettings)
     log_texts: Literal["never", "masked", "plain"] = "never"

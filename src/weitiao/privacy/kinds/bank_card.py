@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from weitiao.privacy.scan import is_reference, scan
+from weitiao.privacy.scan import END, NUMBER, is_reference, scan
 
+NEEDS = NUMBER
 _PATTERN = re.compile(
     r"(?<![0-9A-Za-z])(?<![0-9][.-])"
-    r"(?:[0-9]{4}([ -]?)[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,3})?|[0-9]{6}[ -][0-9]{10,13})"
-    r"(?![0-9A-Za-z]|[.-][0-9])"
+    r"(?:[0-9]{4}([ -]?)[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,3})?|[0-9]{6}[ -][0-9]{10,13})" + END
 )
 # By length: Visa, Mastercard, JCB, Discover and UnionPay have 16; UnionPay and older cards of Chinese banks up to 19.
 _ISSUERS = {

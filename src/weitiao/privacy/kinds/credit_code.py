@@ -6,14 +6,16 @@ import re
 from collections.abc import Iterable
 
 from weitiao.privacy.kinds.id_card import PROVINCES
-from weitiao.privacy.scan import scan
+from weitiao.privacy.scan import NUMBER, scan
 
+NEEDS = NUMBER
 _ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _WEIGHTS = [3**place % 31 for place in range(17)]
 # Department, type of organisation, six digits of region, nine characters of the organisation, check; often in fours.
 _PATTERN = re.compile(
-    r"(?<![0-9A-Za-z])[1-9ANYany][1-9][0-9]{2}[ -]?[0-9]{4}(?:[ -]?[0-9A-HJ-NPQRTUWXYa-hj-npqrtuwxy]){10}(?![0-9A-Za-z])"
+    r"(?<![0-9A-Za-z])[1-9ANYany][1-9][0-9]{2}[ -]?[0-9]{4}"
+    r"(?:[ -]?[0-9A-HJ-NPQRTUWXYa-hj-npqrtuwxy]){10}(?![0-9A-Za-z])"
 )
 _NATIONAL = "10"  # registered with the national office
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from weitiao.privacy.scan import NUMBER
+
+NEEDS = NUMBER
 # Characters in all, by country, from the IBAN registry.
 _LENGTHS = {
     country: length

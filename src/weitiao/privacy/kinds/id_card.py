@@ -7,11 +7,19 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
-from weitiao.privacy.scan import follows, scan
+from weitiao.privacy.scan import NUMBER, follows, scan
 
-PROVINCES = frozenset("11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split())
+NEEDS = NUMBER
+# The first two digits: province, autonomous region, municipality; 71, 81 to 83 for Taiwan, Hong Kong and Macao.
+PROVINCES = frozenset(
+    str(code)
+    for first, last in ((11, 15), (21, 23), (31, 37), (41, 46), (50, 54), (61, 65), (71, 71), (81, 83))
+    for code in range(first, last + 1)
+)
 _WEIGHTS = [2 ** (17 - place) % 11 for place in range(17)]
-_NEW = re.compile(r"(?<![0-9])[1-8][0-9]{5}[ -]?(?:19|20)[0-9]{2}[ -]?[01][0-9][ -]?[0-3][0-9][ -]?[0-9]{3}[0-9Xx](?![0-9A-Za-z])")
+_NEW = re.compile(
+    r"(?<![0-9])[1-8][0-9]{5}[ -]?(?:19|20)[0-9]{2}[ -]?[01][0-9][ -]?[0-3][0-9][ -]?[0-9]{3}[0-9Xx](?![0-9A-Za-z])"
+)
 _OLD = re.compile(r"(?<![0-9A-Za-z.])[1-8][0-9]{5}[0-9]{2}[01][0-9][0-3][0-9]{4}(?![0-9A-Za-z])")
 _ANNOUNCED = re.compile(r"身份证|证件号|(?i:(?<![a-z])id (?:card|number|no)|resident id)")
 

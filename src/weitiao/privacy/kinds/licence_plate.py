@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from weitiao.privacy.scan import scan
+from weitiao.privacy.scan import DIGIT, scan
 
+NEEDS = DIGIT
 _ANY = "A-HJ-NP-Za-hj-np-z0-9"
 _PATTERN = re.compile(
-    r"(?:[京津沪渝冀豫云辽黑湘皖鲁苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]|(?<![最全更创上])新) ?[A-HJ-NP-Za-hj-np-z] ?[·•.-]? ?"
+    r"(?:[京津沪渝冀豫云辽黑湘皖鲁苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]|(?<![最全更创上])新)"
+    r" ?[A-HJ-NP-Za-hj-np-z] ?[·•.-]? ?"
     rf"(?:[DFdf][{_ANY}][0-9]{{4}}|[0-9]{{5}}[DFdf]|[{_ANY}]{{5}}|[{_ANY}]{{4}}[挂学警港澳领])(?![A-Za-z0-9])"
 )
 

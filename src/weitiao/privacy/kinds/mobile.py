@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from weitiao.privacy.scan import is_reference, scan
+from weitiao.privacy.scan import NUMBER, is_reference, scan
 
+NEEDS = NUMBER
 _PATTERN = re.compile(
     r"(?<![0-9A-Za-z+])(?<![0-9][.,])(?:(?:\(\+?86\)|\+?86|0086)[ -]?)?(?<![0-9]\.)"
     r"1(?:3[0-9]|4[014-9]|5[0-35-9]|6[2567]|7[0-8]|8[0-9]|9[0-35-9])"

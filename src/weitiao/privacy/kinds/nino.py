@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from weitiao.privacy.scan import is_reference, scan
 
+NEEDS = re.compile("[0-9]{2}(?:[ -]?[0-9]{2}){2}[ -]?[A-Da-d]")
 _PATTERN = re.compile(
-    r"(?<![A-Z0-9-])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?P<gap>[ -]?)[0-9]{2}(?P=gap)[0-9]{2}(?P=gap)"
-    r"[0-9]{2}(?P=gap)[A-D](?![A-Z0-9]|-[A-Z0-9])",
+    r"(?<![A-Z0-9-])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?P<gap>[ -]?)"
+    r"[0-9]{2}(?P=gap)[0-9]{2}(?P=gap)[0-9]{2}(?P=gap)[A-D](?![A-Z0-9]|-[A-Z0-9])",
     re.IGNORECASE,
 )
 

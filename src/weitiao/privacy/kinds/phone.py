@@ -1,23 +1,23 @@
-"""Telephone numbers outside mainland China: with a country's code (ITU-T E.164), American and British in their own forms."""
+"""Telephone numbers outside mainland China: with the country's code (ITU-T E.164), American, British."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-from weitiao.privacy.scan import follows, has_han, is_reference, scan
+from weitiao.privacy.scan import END, NUMBER, follows, has_han, is_reference, scan
 
-_END = r"(?![0-9A-Za-z]|[.-][0-9])"
+NEEDS = NUMBER
 _ABROAD = re.compile(
-    r"(?<![0-9A-Za-z+])\+(?!86)[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9]{1,4}(?:[ .-]?[0-9]{2,4}){1,5}" + _END
+    r"(?<![0-9A-Za-z+])\+(?!86)[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9]{1,4}(?:[ .-]?[0-9]{2,4}){1,5}" + END
 )
 _AMERICAN = re.compile(
     r"(?<![0-9A-Za-z+.,$-])(?:1(?P<gap0>[ .-]))?(?:\([2-9][0-9]{2}\)(?P<round>[ -]?)|[2-9][0-9]{2}(?P<gap>[ .-]?))"
-    r"[2-9][0-9]{2}(?:(?P=gap)|(?P=round)|-)[0-9]{4}" + _END
+    r"[2-9][0-9]{2}(?:(?P=gap)|(?P=round)|-)[0-9]{4}" + END
 )
 _BRITISH = re.compile(
     r"(?<![0-9A-Za-z+.,-])(?:02[0-9] ?[0-9]{4} ?[0-9]{4}|07[0-9]{3} ?[0-9]{3} ?[0-9]{3}|01[0-9]1 [0-9]{3} [0-9]{4}"
-    r"|011[0-9] [0-9]{3} [0-9]{4}|01[0-9]{3} [0-9]{5,6})" + _END
+    r"|011[0-9] [0-9]{3} [0-9]{4}|01[0-9]{3} [0-9]{5,6})" + END
 )
 _ANNOUNCED = re.compile(r"电话|手机|(?i:(?<![a-z])(?:phone|tel|call|cell|mobile|fax|text|whatsapp|ring|reach|contact))")
 
@@ -27,7 +27,8 @@ def spans(text: str) -> Iterable[tuple[int, int]]:
     if "+" in text:
         yield from scan(_ABROAD, text, _has_length)
     yield from scan(_AMERICAN, text, _is_american)
-    yield from scan(_BRITISH, text, _is_british)
+    if not has_han(text):
+        yield from scan(_BRITISH, text, _is_british)
 
 
 def _has_length(match: re.Match[str]) -> bool:
@@ -37,12 +38,9 @@ def _has_length(match: re.Match[str]) -> bool:
 def _is_american(match: re.Match[str]) -> bool:
     if is_reference(match):
         return False
-    if match["gap0"] or match["round"] is not None:
-        return True
-    if match["gap"] in ("-", "."):
-        return True
-    return follows(_ANNOUNCED, match)
+    distinct = match["gap0"] or match["round"] is not None or match["gap"] in ("-", ".")
+    return bool(distinct) or follows(_ANNOUNCED, match)
 
 
 def _is_british(match: re.Match[str]) -> bool:
-    return not has_han(match.string) and not is_reference(match) and (" " in match[0] or follows(_ANNOUNCED, match))
+    return not is_reference(match) and (" " in match[0] or follows(_ANNOUNCED, match))

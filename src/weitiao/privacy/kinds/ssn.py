@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from weitiao.privacy.scan import follows, is_reference, scan
+from weitiao.privacy.scan import END, NUMBER, follows, is_reference, scan
 
+NEEDS = NUMBER
 _PATTERN = re.compile(
-    r"(?<![0-9A-Za-z+.$-])(?!000|666|9)[0-9]{3}(?P<gap>[ -]?)(?!00)[0-9]{2}(?P=gap)(?!0000)[0-9]{4}(?![0-9A-Za-z]|[.-][0-9])"
+    r"(?<![0-9A-Za-z+.$-])(?!000|666|9)[0-9]{3}(?P<gap>[ -]?)(?!00)[0-9]{2}(?P=gap)(?!0000)[0-9]{4}" + END
 )
 _ANNOUNCED = re.compile(r"社会安全|社安号|(?i:(?<![a-z])ssn|social security)")
 

@@ -1,4 +1,4 @@
-"""English addresses: a number, a name and a word for a street, with flat, town, state and postcode where they follow."""
+"""English addresses: a number, a name and a word for a street, and flat, town, state, postcode around them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _WORD = r"(?:[A-Z][A-Za-z'’]{0,20}\.?|[0-9]{1,3}(?:st|nd|rd|th))"
 _UNIT = r"(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Room)\.? ?[0-9A-Z-]{1,6}"
 _POSTCODE = r"(?:[A-Z]{2},? [0-9]{5}(?:-[0-9]{4})?|[A-Z]{1,2}[0-9][0-9A-Z]? [0-9][A-Z]{2})"
 _PATTERN = re.compile(
-    rf"(?<![0-9A-Za-z$£€#.,-])(?:{_UNIT},? )?[0-9]{{1,5}}[A-Za-z]?(?:-[0-9]{{1,5}})?(?: {_WORD}){{1,4}}? (?:{_STREET})\.?(?![A-Za-z])"
+    rf"(?<![0-9A-Za-z$£€#.,-])(?:{_UNIT},? )?[0-9]{{1,5}}[A-Za-z]?(?:-[0-9]{{1,5}})?"
+    rf"(?: {_WORD}){{1,4}}? (?:{_STREET})\.?(?![A-Za-z])"
     rf"(?:,? (?:{_UNIT}|#[0-9]{{1,5}}))?(?:,? {_WORD}(?: {_WORD}){{0,2}},? {_POSTCODE}|,? {_POSTCODE})?(?![A-Za-z0-9])"
 )
 _BACK = re.compile(r"[.]$")
