@@ -4,10 +4,10 @@
 
 1. bulk: texts/s of the engine alone; 2. capacity: closed loop at 64 connections, one text and 32 texts a request;
 3. open loop at 50 %, 100 % and 200 % of the capacity with one text a request, a tenth of the requests invalid: every
-answer is compared with the offline prediction of its text; 4. SIGTERM, swap and roll back under load, SIGKILL and restart.
+answer is compared with the offline prediction of its text; 4. SIGTERM, swap and roll back under load, SIGKILL, restart.
 
-The load comes from a process of its own on the same cores. Results: benchmarks/results/serving_<bundle>.json, written as
-they come. The texts carry planted identifiers, and the log is searched for them at the end.
+The load comes from a process of its own on the same cores. benchmarks/results/serving_<bundle>.json is written as it
+goes. The texts carry planted identifiers, and the log is searched for them at the end.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Load:
         self.client = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS), timeout=aiohttp.ClientTimeout(total=None, sock_read=60)
         )
-        self.random = random.Random(0)  # noqa: S311
+        self.random = random.Random(0)
         self.number = 0
 
     async def send(self, invalid_share: float, scheduled: float) -> None:

@@ -14,7 +14,9 @@ import jinja2
 SPOKEN_CONSTANTS = {"tuning/live.py": "HEADINGS"}
 SPOKEN_VALUES = {"tuning/tune.py": ("machine", "recipe file", "environment", "flag", "method, base and data")}
 
-PEERS = frozenset({"torch", "transformers", "sklearn", "numpy", "snownlp", "openvino", "onnxruntime", "psutil", "aiohttp", "httpx"})
+PEERS = frozenset(
+    {"aiohttp", "httpx", "numpy", "onnxruntime", "openvino", "psutil", "sklearn", "snownlp", "torch", "transformers"}
+)
 FILE_MAKERS = frozenset({"pyarrow", "openpyxl"})  # benchmarks write good and damaged tables with them
 FINDING = frozenset({"importlib.util.find_spec", "importlib.metadata.version"})  # looks, loads nothing
 

@@ -9,7 +9,21 @@ from io import TextIOWrapper
 
 import typer
 
-from weitiao.cli import alerts, bases, bundle, check, compress, demo, doctor, evaluate, keys, predict, serve, state, tune
+from weitiao.cli import (
+    alerts,
+    bases,
+    bundle,
+    check,
+    compress,
+    demo,
+    doctor,
+    evaluate,
+    keys,
+    predict,
+    serve,
+    state,
+    tune,
+)
 from weitiao.languages import say
 from weitiao.terminal import FAULT, INTERRUPTED, failed, interrupted, print_json
 

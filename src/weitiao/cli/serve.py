@@ -25,7 +25,6 @@ def command(
     json: Json = False,
 ) -> None:
     def work() -> dict[str, Any]:
-        from weitiao.cli.answer import print_json
         from weitiao.serving.serve import serve
 
         return serve(
