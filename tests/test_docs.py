@@ -238,6 +238,7 @@ def test_the_functions_are_those_on_the_page() -> None:
     text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     functions = {name: value for name in weitiao.__all__ if inspect.isfunction(value := getattr(weitiao, name))}
     functions |= {"bundle.show": weitiao.bundle.show, "bundle.verify": weitiao.bundle.verify}
+    functions |= {"privacy.find": weitiao.privacy.find, "privacy.mask": weitiao.privacy.mask}
     missing = [written for name, each in functions.items() if (written := f"`{name}{_bare(each)}`") not in text]
     assert not missing
     assert all(f"`{name}`" in text for name in weitiao.__all__ if not name.islower())
