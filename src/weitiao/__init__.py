@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 _WHERE = {
     "Bundle": "weitiao.bundle",
+    "Client": "weitiao.client",
     "Engine": "weitiao.runtime",
     "Prediction": "weitiao.types",
     "Recipe": "weitiao.tuning.recipe",
@@ -23,6 +24,7 @@ _WHERE = {
     "open_engine": "weitiao.runtime",
     "open_store": "weitiao.store",
     "predict": "weitiao.runtime.predict",
+    "serve": "weitiao.serving.serve",
     "tune": "weitiao.tuning.tune",
 }
 _ROOMS = ("alerts", "bundle", "privacy")
@@ -31,6 +33,7 @@ __all__ = sorted([*_WHERE, *_ROOMS])
 if TYPE_CHECKING:
     from weitiao import alerts, bundle, privacy
     from weitiao.bundle import Bundle
+    from weitiao.client import Client
     from weitiao.compression.compress import compress
     from weitiao.data.check import check
     from weitiao.diagnosis.doctor import doctor
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from weitiao.journey import demo
     from weitiao.runtime import Engine, open_engine
     from weitiao.runtime.predict import predict
+    from weitiao.serving.serve import serve
     from weitiao.store import open_store
     from weitiao.tuning.bases import bases
     from weitiao.tuning.recipe import Recipe
