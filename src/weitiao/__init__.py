@@ -14,6 +14,7 @@ _WHERE = {
     "Engine": "weitiao.runtime",
     "Prediction": "weitiao.types",
     "Recipe": "weitiao.tuning.recipe",
+    "ServiceError": "weitiao.errors",
     "WeitiaoError": "weitiao.errors",
     "bases": "weitiao.tuning.bases",
     "check": "weitiao.data.check",
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from weitiao.compression.compress import compress
     from weitiao.data.check import check
     from weitiao.diagnosis.doctor import doctor
-    from weitiao.errors import WeitiaoError
+    from weitiao.errors import ServiceError, WeitiaoError
     from weitiao.evaluation.evaluate import evaluate
     from weitiao.journey import demo
     from weitiao.runtime import Engine, open_engine

@@ -147,7 +147,5 @@ def _problem(response: httpx.Response) -> ServiceError:
         details = "".join(f"\n  {fault['where']}: {fault['problem']}" for fault in error.get("details") or [])
         return ServiceError(f"{error['message']}{details}", response.status_code, error["code"])
     except (ValueError, KeyError, TypeError):
-        return ServiceError(
-            say("{url} answered with status {status}.", url=response.url, status=response.status_code),
-            response.status_code,
-        )
+        message = say("{url} answered with status {status}.", url=response.url, status=response.status_code)
+        return ServiceError(message, response.status_code)
