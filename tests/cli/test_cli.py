@@ -185,6 +185,34 @@ def test_an_interrupt_while_it_is_still_loading(module: str, tmp_path: Path, rev
     assert done.stderr == f"weitiao: {json.loads(done.stdout)['error']}\n"
 
 
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b1m\u202eend"
+
+
+def test_control_characters_are_shown_and_not_obeyed(tmp_path: Path) -> None:
+    """In labels, column names, paths, messages and usage; as they are in JSON and files."""
+    table = tmp_path / f"a{HOSTILE}.csv"
+    label = f"好{HOSTILE}"
+    lines = [f"row {n} of many that are long enough to pass for text,{label if n == 3 else n % 2}" for n in range(20)]
+    table.write_text("\n".join([f"text,label{HOSTILE}", *lines]), encoding="utf-8")
+    words = ("--text", "text", "--label", f"label{HOSTILE}")
+    calls = [
+        ["check", table, *words],
+        ["check", table, "--label", HOSTILE],
+        ["check", table, HOSTILE],
+        ["bundle", "show", table],
+    ]
+    for call in calls:
+        done = weitiao(*call)
+        said = done.stdout + done.stderr
+        assert not set("\x1b\x07\x9b\u202e") & set(said), call
+        assert "\\x1b[2J" in said, call
+    assert "好\\x1b]0;owned\\x07" in weitiao(*calls[0]).stdout
+    asked = json.loads(weitiao(*calls[0], "--json", "--out", tmp_path / "o").stdout)
+    assert asked["source"] == str(table)
+    assert label in asked["classes"]
+    assert label in (tmp_path / "o" / "cleaned.csv").read_text(encoding="utf-8-sig")
+
+
 def test_messages_go_to_standard_error_from_a_real_process(tmp_path: Path) -> None:
     done = weitiao("check", tmp_path / "无此文件.csv", "--json")
     assert done.returncode == 2

@@ -13,8 +13,9 @@ from weitiao.errors import BaseModelError, require
 from weitiao.languages import say
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import progress
+from weitiao.terminal import tell
 from weitiao.tuning.deliver import deliver, set_aside
-from weitiao.tuning.job import Job, Result, tell
+from weitiao.tuning.job import Job, Result
 from weitiao.tuning.learn import learn, learn_head
 from weitiao.tuning.plan import decide, read_recipe
 from weitiao.types import Base, Example
