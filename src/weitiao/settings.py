@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -50,11 +50,13 @@ def resolve(
     flags: Mapping[str, Any] | None = None,
     machine: Mapping[str, Any] | None = None,
     prefix: str = PREFIX,
+    options: Collection[str] | None = None,
 ) -> Resolved[Model]:
     """Fill ``model`` from its defaults, ``machine``, the TOML ``file``, the environment and ``flags``, in rising order.
 
     A flag that is None was not given. An environment variable that is empty was not set; one that starts with
-    ``[`` or ``{`` is read as JSON. Raises `RecipeError` with every fault at once.
+    ``[`` or ``{`` is read as JSON. ``options`` names the flags that are options of the command line (None: all); the
+    others are given by ``--set name=``, and messages call them so. Raises `RecipeError` with every fault at once.
     """
     from pydantic import ValidationError
 
@@ -66,7 +68,7 @@ def resolve(
         ("environment", _environment(known, prefix)),
         ("flag", {name: value for name, value in (flags or {}).items() if value is not None}),
     ]
-    places = _Places(file, text, prefix)
+    places = _Places(file, text, prefix, options)
     values: dict[str, Any] = {}
     origins = dict.fromkeys(known, "default")
     faults: list[str] = []
@@ -110,6 +112,7 @@ class _Places:
     file: Path | None
     text: str
     prefix: str
+    options: Collection[str] | None
 
     def of(self, name: str, origin: str) -> str:
         if origin == "recipe file" and self.file:
@@ -120,6 +123,8 @@ class _Places:
         if origin == "environment":
             return say("environment variable {name}", name=self.prefix + name.upper())
         if origin == "flag":
+            if self.options is not None and name not in self.options:
+                return f"--set {name}="
             return "--" + name.replace("_", "-")
         return spoken(origin)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Any
 
 import typer
@@ -62,3 +63,5 @@ def _show(found: dict[str, Any]) -> None:
         )
     )
     echo(say("Bundle: {path}\n  digest {digest}", path=found["bundle"], digest=found["digest"]))
+    path = shlex.quote(found["bundle"])
+    echo(say("Next:   weitiao predict {path} new.csv --out answers.csv\n  or    weitiao serve {path}", path=path))

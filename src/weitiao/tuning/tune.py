@@ -23,6 +23,8 @@ from weitiao.types import Base, Example
 if TYPE_CHECKING:
     from weitiao.tuning.batches import Encoded
 
+LEAST_SHARE = 0.5  # of the table's rows; when fewer are left to learn from, that is rarely meant
+
 
 def tune(
     data: str,
@@ -92,6 +94,19 @@ def _tell_data(parts: Partition) -> None:
             aside=set_aside(parts),
         )
     )
+    rows = len(dataset.examples)
+    if len(parts.train) < LEAST_SHARE * rows:
+        split = parts.where["split"]
+        tell(
+            say(
+                "Only {train} of {rows} rows are left to learn from (test_share {test:.2g}, dev_share {dev:.2g}). "
+                "Lower these shares unless that is meant.",
+                train=len(parts.train),
+                rows=rows,
+                test=split["test_share"],
+                dev=split["dev_share"],
+            )
+        )
 
 
 def _tell_recipe(job: Job) -> None:
