@@ -186,6 +186,7 @@ CHINESE: dict[str, str] = {
     "Bundle: {path}\n  digest {digest}": "模型包：{path}\n  摘要值 {digest}",
     "Report: {path}": "报告：{path}",
     "Next:   weitiao compress {path} --out {smaller}": "下一步：weitiao compress {path} --out {smaller}",
+    "Next:   weitiao predict {path} new.csv --out answers.csv\n  or    weitiao serve {path}": "下一步：weitiao predict {path} new.csv --out answers.csv\n  或    weitiao serve {path}",
     # compression/compress.py
     "--max-drop {max_drop}: expected points of accuracy, 0 or more.": "--max-drop {max_drop}：应为准确率的百分点数，不小于 0。",
     "Compressing to {to} {precision}": "正在压缩为 {to} {precision}",
@@ -603,6 +604,7 @@ CHINESE: dict[str, str] = {
     "max_length {given} is more than {base} can read: {most} tokens.": "max_length {given} 超过 {base} 可读取的上限：{most} 个词元。",
     # tuning/tune.py
     "{source}: {train} rows to learn from, {dev} to choose by, {test} to measure on; {labels} labels; {duplicates} duplicates removed, {aside} rows set aside.": "{source}：{train} 行用于学习，{dev} 行用于挑选，{test} 行用于测量；{labels} 个标签；去除重复 {duplicates} 行，搁置 {aside} 行。",
+    "Only {train} of {rows} rows are left to learn from (test_share {test:.2g}, dev_share {dev:.2g}). Lower these shares unless that is meant.": "{rows} 行中只剩 {train} 行用于学习（test_share {test:.2g}，dev_share {dev:.2g}）。如非有意，请调低这两个比例。",
     "{source}: {count} blank rows.": "{source}：有 {count} 行空行。",
     "recipe file": "配方文件",
     "environment": "环境变量",
