@@ -89,6 +89,8 @@ CHINESE: dict[str, str] = {
     "The whole way on packaged data, in a few minutes.": "用自带的数据走完全部流程，只需几分钟。",
     "Show a bundle, or verify that nothing in it has changed.": "查看模型包，或校验其内容是否被改动。",
     "Show who is told of what, or send a test message.": "查看哪些情况会通知谁，或发送测试消息。",
+    "Answer requests over HTTP with one or more bundles.": "用一个或多个模型包通过 HTTP 提供服务。",
+    "Make, list and revoke the keys of a service.": "创建、列出和吊销服务的密钥。",
     # cli/alerts.py
     "The service's settings, TOML with a part [alerts].": "服务的设置文件：含有 [alerts] 部分的 TOML。",
     "Tell only this receiver; may be repeated.": "只通知这个接收方；可重复使用。",
@@ -152,11 +154,41 @@ CHINESE: dict[str, str] = {
     "Folder for report.html and report.json.": "存放 report.html 和 report.json 的文件夹。",
     "Accuracy {accuracy}, macro-F1 {f1}, MCC {mcc:.3f}, AUROC {auroc}, calibration error {ece}.": "准确率 {accuracy}，宏平均 F1 {f1}，MCC {mcc:.3f}，AUROC {auroc}，校准误差 {ece}。",
     "Against {bundle}: accuracy {accuracy}; only this one right on {b} rows, only the other on {c} (McNemar's p = {p:.3g}).": "对比 {bundle}：其准确率 {accuracy}；仅本模型包答对的有 {b} 行，仅对方答对的有 {c} 行（McNemar 检验 p = {p:.3g}）。",
+    # cli/keys.py
+    "Its database, if not in a file.": "服务的数据库（不在文件中时）。",
+    "Make a key; it is shown once.": "创建密钥；只显示一次。",
+    "Who will use it.": "由谁使用。",
+    "predict, metrics or admin; may be repeated.": "predict、metrics 或 admin；可重复使用。",
+    "Most requests a minute.": "每分钟最多请求数。",
+    "Most texts a day (UTC).": "每天最多文本条数（UTC）。",
+    "Days that it is valid; for ever without.": "有效天数；不指定则永久有效。",
+    "{key}\nKeep it now: it is not shown again. Its id is {id}.": "{key}\n请立即保存：之后不再显示。它的编号是 {id}。",
+    "The keys, without their secrets, and what they used.": "列出密钥（不含密文）及其用量。",
+    "Revoke a key by its id, or by its name where only one has it.": "按编号吊销密钥；名称唯一时也可按名称。",
+    "{id} ({name}) is revoked; a running service heeds it at once.": "{id}（{name}）已吊销；运行中的服务立即生效。",
+    "There are no keys. Make one: weitiao keys add NAME": "还没有密钥。创建一个：weitiao keys add 名称",
+    "valid": "有效",
+    "revoked": "已吊销",
+    "expired": "已过期",
+    "{id}  {state}  {made}  {scopes}  {requests} requests, {texts} texts  {name}": "{id}  {state}  {made}  {scopes}  {requests} 次请求，{texts} 条文本  {name}",
     # cli/predict.py
     "File to write: .csv, .tsv, .jsonl, .parquet or .xlsx.": "输出文件：.csv、.tsv、.jsonl、.parquet 或 .xlsx。",
     "{out}: {rows} rows, {rate} texts/s; {aside} rows without an answer.": "{out}：{rows} 行，{rate} 条/秒；{aside} 行没有预测结果。",
     "{count} blank rows keep their places.": "{count} 行空行原位保留。",
     "Rows set aside: {path}": "搁置的行：{path}",
+    # cli/serve.py
+    "Address to listen on; only 127.0.0.1 needs no key.": "监听地址；只有 127.0.0.1 可以不用密钥。",
+    "Port to listen on; 0 takes any free one.": "监听端口；0 表示任取一个空闲端口。",
+    "TOML file of settings.": "TOML 设置文件。",
+    "Folder of what the service keeps.": "服务保存数据的文件夹。",
+    "Certificate chain (PEM) for TLS.": "TLS 证书链（PEM）。",
+    "Private key (PEM) for TLS.": "TLS 私钥（PEM）。",
+    "Ask for keys on loopback too.": "在本机回环地址上也要求密钥。",
+    "Forget the routes that were set while serving.": "忽略服务运行期间设置的路由。",
+    "{models} ready at {url}": "{models} 已就绪：{url}",
+    "No key is asked for: only this machine can reach it.": "不要求密钥：只有本机可以访问。",
+    "Ctrl-C ends it; requests under way are finished.": "按 Ctrl-C 结束；正在处理的请求会先完成。",
+    "Stopped after {requests} requests.": "已停止，共处理 {requests} 次请求。",
     # cli/state.py
     "Copy what a service keeps into one file, also while it runs.": "将服务保存的数据复制到一个文件中，服务运行时也可进行。",
     "The service's --state: a folder or a URL.": "服务的 --state：文件夹或 URL。",
@@ -187,6 +219,11 @@ CHINESE: dict[str, str] = {
     "Report: {path}": "报告：{path}",
     "Next:   weitiao compress {path} --out {smaller}": "下一步：weitiao compress {path} --out {smaller}",
     "Next:   weitiao predict {path} new.csv --out answers.csv\n  or    weitiao serve {path}": "下一步：weitiao predict {path} new.csv --out answers.csv\n  或    weitiao serve {path}",
+    # client.py
+    "{url} can't be reached: {why}": "无法连接 {url}：{why}",
+    "{url} doesn't answer as a weitiao service does.": "{url} 的应答不像是 weitiao 服务。",
+    "{url} answered with status {status}.": "{url} 返回状态码 {status}。",
+    "A service's address reads http://HOST:PORT; {url} doesn't.": "服务地址应形如 http://主机:端口，而 {url} 不是。",
     # compression/compress.py
     "--max-drop {max_drop}: expected points of accuracy, 0 or more.": "--max-drop {max_drop}：应为准确率的百分点数，不小于 0。",
     "Compressing to {to} {precision}": "正在压缩为 {to} {precision}",
@@ -531,6 +568,48 @@ CHINESE: dict[str, str] = {
     "{path} lies in a bundle, and a bundle never changes. Name a file elsewhere.": "{path} 位于模型包内，而模型包不会改变。请把文件放到别处。",
     # runtime/torch_engine.py
     "{path} can't be loaded with PyTorch: {why}": "PyTorch 无法加载 {path}：{why}",
+    # serving/access.py
+    "This key's texts for today are used up.": "该密钥今天的文本额度已用完。",
+    "This key sends too many requests.": "该密钥的请求过于频繁。",
+    "This needs a valid key: Authorization: Bearer wt_…": "需要有效的密钥：Authorization: Bearer wt_…",
+    "This key may not do that: it lacks the scope {scope}.": "该密钥无权执行此操作：缺少权限 {scope}。",
+    # serving/app.py
+    "There is nothing here; the routes are in /openapi.json.": "此处没有内容；接口列表见 /openapi.json。",
+    "Something went wrong here. The log says more.": "服务内部出错，详见日志。",
+    "Send JSON, with Content-Type: application/json.": "请发送 JSON，并设置 Content-Type: application/json。",
+    "The request has more than {most} bytes.": "请求超过 {most} 字节。",
+    "The request did not arrive whole in time.": "请求未能在时限内完整到达。",
+    "The request broke off.": "请求中断。",
+    "X-Timeout-Ms is a whole number from 1 to {most}.": "X-Timeout-Ms 应为 1 到 {most} 的整数。",
+    "{count} texts came; at most {most} are taken.": "收到 {count} 条文本；最多接受 {most} 条。",
+    # serving/gate.py
+    "Without keys, this service answers to localhost and 127.0.0.1 only.": "未启用密钥时，本服务只响应 localhost 和 127.0.0.1。",
+    # serving/models.py
+    "A name has 1 to 64 letters, digits, points, hyphens and underscores.": "名称由 1 到 64 个字母、数字、点、连字符和下划线组成。",
+    "The bundle doesn't lie in a folder that this service may load from.": "模型包不在本服务允许加载的文件夹内。",
+    "Another bundle has this version's name already.": "已有另一个模型包使用这个版本名。",
+    "There is no model of this name.": "没有这个名称的模型。",
+    "These versions aren't loaded: {versions}": "这些版本没有加载：{versions}",
+    "The percentages add up to {total}, not to 100.": "各百分比之和为 {total}，不是 100。",
+    "There is nothing to go back to.": "没有可以回退的状态。",
+    "{url} holds routes of {model} that can't be read. Start with --fresh.": "{url} 中 {model} 的路由无法读取。请用 --fresh 启动。",
+    # serving/refusal.py
+    "Too many texts wait already. Come back later.": "等待处理的文本过多，请稍后再试。",
+    "The answer would come after the request's deadline. Come back later.": "无法在请求的时限内给出结果，请稍后再试。",
+    "The service is shutting down. Ask again in a moment.": "服务正在关闭，请稍后再试。",
+    "The model could not compute an answer. The log says more.": "模型未能算出结果，详见日志。",
+    # serving/serve.py
+    "{name} can't be a model's name: 1 to 64 letters, digits, points, hyphens, underscores.": "{name} 不能用作模型名：应为 1 到 64 个字母、数字、点、连字符或下划线。",
+    "Two bundles have the name {name}. Name them: NAME=BUNDLE": "两个模型包同名：{name}。请分别命名：名称=模型包",
+    "Name at least one bundle to serve.": "请至少指定一个模型包。",
+    "Without keys only this machine may be served: --host 127.0.0.1. {host} reaches further.": "不启用密钥时只能服务本机：--host 127.0.0.1。{host} 可从其他机器访问。",
+    "{host} can be reached from other machines, and there is no key that they could show. Make one first:\n    weitiao keys add NAME": "{host} 可从其他机器访问，但还没有可用的密钥。请先创建：\n    weitiao keys add 名称",
+    "TLS needs both files: --tls-cert and --tls-key.": "TLS 需要两个文件：--tls-cert 和 --tls-key。",
+    "{cert} and {key} can't be used for TLS: {why}": "{cert} 和 {key} 不能用于 TLS：{why}",
+    "{host} port {port} can't be served on: {why}. Choose another with --port.": "无法在 {host} 的端口 {port} 上提供服务：{why}。请用 --port 换一个。",
+    "the key is protected by a password; write it without one": "私钥有密码保护，请改用无密码的私钥",
+    # serving/shapes.py
+    "The request can't be used: {count} fault(s), see the details.": "请求无法使用：有 {count} 处问题，见 details。",
     # settings.py
     "{count} setting(s) can't be used:\n{faults}": "有 {count} 项设置无法使用：\n{faults}",
     "default": "默认值",
@@ -576,6 +655,11 @@ CHINESE: dict[str, str] = {
     "{path} can't be used as a database: {why}": "{path} 无法用作数据库：{why}",
     "{url} was written by a newer weitiao, or isn't a database of weitiao. Name another one, or: pip install --upgrade weitiao": "{url} 由更新版本的 weitiao 写入，或不是 weitiao 的数据库。请换一个，或升级：pip install --upgrade weitiao",
     "{url} can't be used as a database: {why}": "{url} 无法用作数据库：{why}",
+    # store/keys.py
+    "Scopes are {known}; {given} came.": "权限有 {known}；给出的是 {given}。",
+    "none": "无",
+    "A key needs a name of 1 to 200 characters: say who will use it.": "密钥需要 1 到 200 个字符的名称：请写明由谁使用。",
+    "{count} valid keys have the id or name {named}; name one by its id: weitiao keys list": "有 {count} 个有效密钥的编号或名称是 {named}；请用编号指定：weitiao keys list",
     # terminal.py
     "Interrupted; nothing half done was left behind.": "已中断，没有留下未完成的内容。",
     # tuning/bases.py

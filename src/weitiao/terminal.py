@@ -26,7 +26,7 @@ def shown(text: str) -> str:
 
 def echo(text: str) -> None:
     """A line of the answer, on standard output."""
-    print(shown(text))
+    print(shown(text), flush=True)
 
 
 def tell(text: str) -> None:
