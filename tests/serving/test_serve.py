@@ -370,3 +370,39 @@ def test_an_alarm_reaches_its_receiver(start: Started, first: Bundle, tmp_path: 
             time.sleep(0.05)
         receiver.shutdown()
     assert [(told["rule"], told["state"]) for told in received] == [("busy", "firing")]
+
+
+def test_the_curl_lines_of_the_page_run(start: Started, first: Bundle, second: Bundle, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
+    commands = [line for line in page.replace("\\\n", " ").splitlines() if line.startswith("curl ")]
+    assert len(commands) == 5
+    folder = tmp_path / "bundles"
+    shutil.copytree(first.path, folder / "my-bundle-int8")
+    shutil.copytree(second.path, folder / "my-bundle")
+    service = start(f"default={folder / 'my-bundle-int8'}")
+    for command in commands:
+        line = command.replace("http://127.0.0.1:8000", service.url).replace('"my-bundle"', f'"{folder / "my-bundle"}"')
+        ended = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, (command, ended.stdout, ended.stderr)
+        json.loads(ended.stdout)
+
+
+def test_the_settings_are_those_on_the_page() -> None:
+    from weitiao.serving.settings import ServiceSettings
+
+    page = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
+    table = page.partition("## Settings")[2].partition("## JSON")[0]
+    rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
+    told: dict[str, str] = {}
+    for names, defaults in rows:
+        each = [name.strip(" `") for name in names.split(",")]
+        values = [value.strip(" `") for value in defaults.split(",")]
+        told |= dict(zip(each, values if len(values) == len(each) else [""] * len(each), strict=True))
+    assert set(told) == set(ServiceSettings.model_fields)
+    settings = ServiceSettings()
+    for name, shown in told.items():
+        if shown:
+            value = getattr(settings, name)
+            assert shown == (json.dumps(value) if isinstance(value, bool | list) else str(value).replace('"', "")) or (
+                shown.strip('"') == value
+            ), name
