@@ -19,7 +19,7 @@ from weitiao.bundle import Bundle
 from weitiao.bundle.manifest import write_manifest
 from weitiao.errors import BundleError, DataError
 from weitiao.runtime import ENGINES, Engine, open_engine
-from weitiao.runtime.engine import BATCH_TEXTS, BATCH_TOKENS, batches
+from weitiao.runtime.engine import BATCH_TEXTS, BATCH_TOKENS, ROWS, batches, width
 
 TEXTS = ["这本书很好", "the room was awful", "", "满意" * 200, "a", "服务很差，退货", "😀 emoji", "\n\t "]
 
@@ -107,16 +107,24 @@ class Fake:
 @given(lengths=st.lists(st.integers(0, 600), max_size=300))
 def test_batches_hold_every_text_once_within_the_budget(lengths: list[int]) -> None:
     seen = []
-    for rows, ids, mask in batches([Fake(length) for length in lengths], 9999):
+    for rows, ids, mask in batches([Fake(length) for length in lengths], 9999, 600):
         assert ids.shape == mask.shape
-        assert len(rows) <= BATCH_TEXTS
+        assert len(rows) <= len(ids) <= BATCH_TEXTS
+        assert len(ids) in ROWS or len(rows) == len(ids)
+        assert {min(width(lengths[row]), 600) for row in rows} == {ids.shape[1]}
         assert ids.size <= max(BATCH_TOKENS, ids.shape[1])
         for place, row in enumerate(rows):
             length = lengths[row]
             assert ids[place].tolist() == list(range(1, length + 1)) + [9999] * (ids.shape[1] - length)
-            assert mask[place].sum() == length
+            assert mask[place].sum() == max(1, length)
+        assert mask.sum(axis=1).all()
         seen += rows
     assert sorted(seen) == list(range(len(lengths)))
+
+
+def test_there_are_few_widths_and_none_wastes_more_than_a_quarter() -> None:
+    assert len({width(tokens) for tokens in range(1, 513)}) == 20
+    assert all(tokens <= width(tokens) <= max(8, tokens + 7, tokens * 1.25) for tokens in range(1, 513))
 
 
 @pytest.mark.parametrize(
