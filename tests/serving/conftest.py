@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -41,19 +40,19 @@ def tiny_bundles(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> d
 
 
 @pytest.fixture
-def start(tmp_path: Path, tiny_bundles: dict[str, str]) -> Iterator[Callable[..., Running]]:
-    """Start a service; keyword arguments are its settings. All stop when the test ends."""
-    running = []
-    with open_store(tmp_path / "service.db") as store:
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A database of the test's own."""
+    with open_store(tmp_path / "service.db") as opened:
+        yield opened
 
-        def started(**settings: Any) -> Running:
-            context = serving(ServiceSettings(port=0, drain_seconds=0, **settings), store, tiny_bundles)
-            running.append(context)
-            return context.__enter__()
 
-        yield started
-        for context in reversed(running):
-            context.__exit__(None, None, None)
+@pytest.fixture
+def start(store: Store, tiny_bundles: dict[str, str]) -> Iterator[Callable[..., Running]]:
+    """Start a service over ``store``; keyword arguments are its settings. It stops when the test ends."""
+    with ExitStack() as running:
+        yield lambda **settings: running.enter_context(
+            serving(ServiceSettings(port=0, drain_seconds=0, **settings), store, tiny_bundles)
+        )
 
 
 @contextmanager
