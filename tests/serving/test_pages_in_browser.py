@@ -50,6 +50,7 @@ def seen(chromium, request):
     context = chromium.new_context(
         viewport={"width": width, "height": height},
         locale=LOCALES[language],
+        color_scheme="dark" if device == "phone" else "light",
         is_mobile=device == "phone",
         has_touch=device == "phone",
     )

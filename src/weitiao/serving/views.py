@@ -48,12 +48,12 @@ class Attempt:
 def page_view(request: Request, service: Service, caller: Caller, tried: Attempt) -> dict[str, Any]:
     """What the page shows to everyone who is let in."""
     return {
+        "open": service.access.open,
         "tried": tried,
         "faults": [(int(fault["where"].rpartition(".")[2]) + 1, fault["problem"]) for fault in tried.faults],
         "models": list(service.models.routes),
         "default": service.models.default,
         "may_try": "predict" in caller.scopes,
-        "open": service.access.open,
         "curl": _curl(request, service.access.open),
     }
 
@@ -67,11 +67,12 @@ async def state_view(service: Service, caller: Caller) -> dict[str, Any]:
     }
     return {
         "admin": "admin" in caller.scopes,
+        "open": service.access.open,
         "ready": service.ready,
         "draining": service.draining,
         "version": weitiao_version(),
         "uptime": _duration(figures["uptime_seconds"] or 0.0),
-        "key_figures": key_figures(_key_figures(figures, service)),
+        "key_figures": key_figures(_key_figures(figures, service, len(alarms))),
         "alarms": alarms,
         "keys": valid_keys,
         "shares": _bars(shares),
@@ -143,7 +144,7 @@ def _kept(store: Store, admin: bool) -> tuple[list[tuple[str, str]], int, list[d
     return [(alarm.rule, _moment(alarm.since)) for alarm in firing], valid, acts
 
 
-def _key_figures(figures: Mapping[str, float | None], service: Service) -> list[KeyFigure]:
+def _key_figures(figures: Mapping[str, float | None], service: Service, alarms: int) -> list[KeyFigure]:
     def share(name: str) -> str:
         value = figures[name]
         return "–" if value is None else f"{value:.1%}"
@@ -162,6 +163,7 @@ def _key_figures(figures: Mapping[str, float | None], service: Service) -> list[
         KeyFigure(say("Mean confidence"), share("mean_confidence")),
         KeyFigure(say("Queue"), share("queue_share"), say("of {most:,} texts", most=service.settings.queue_texts)),
         KeyFigure(say("Memory"), f"{figures['memory_mb'] or 0:,.0f} MB"),
+        KeyFigure(say("Alarms"), f"{alarms}"),
     ]
 
 
