@@ -531,6 +531,8 @@ CHINESE: dict[str, str] = {
     # runtime/torch_engine.py
     "{path} can't be loaded with PyTorch: {why}": "PyTorch 无法加载 {path}：{why}",
     # serving/pages.py
+    "This key isn't valid: mistyped, expired or revoked.": "此密钥无效：可能输入有误、已过期或已吊销。",
+    "You are not logged in, or no longer.": "您尚未登录，或登录已失效。",
     "This form was sent by another site's page. Open this page itself.": "此表单来自其他网站的页面。请直接打开本页面。",
     "This is not what the form sends.": "这不是本页面表单发送的内容。",
     "Write at least one text.": "请至少输入一条文本。",
@@ -695,7 +697,6 @@ CHINESE: dict[str, str] = {
     "Language": "语言",
     "Served by weitiao. This page asks nothing of any other host.": "由 weitiao 提供。本页面不向任何其他主机请求内容。",
     "Log in": "登录",
-    "This key isn't valid: mistyped, expired or revoked.": "此密钥无效：可能输入有误、已过期或已吊销。",
     "Key": "密钥",
     "It begins with wt_. Whoever runs this service makes one: weitiao keys add NAME": "密钥以 wt_ 开头，由服务的管理员创建：weitiao keys add 名称",
 }

@@ -242,7 +242,7 @@ def test_firing_alarms_and_draining_are_shown(start, browser):
         for rule, state in (("slow", "firing"), ("memory", "ok")):
             session.add(Alarm(rule=rule, state=state, since=1.8e9, episode=1, told="firing", told_at=1.8e9))
     state = browser.get(f"{running.url}/state").text
-    assert "<bdi>slow</bdi>, since 2027-01-15 08:00 UTC" in state
+    assert "<bdi>slow</bdi> · since 2027-01-15 08:00 UTC" in state
     assert "memory</bdi>" not in state
     running.service.drain()
     assert "Shutting down" in browser.get(f"{running.url}/state").text

@@ -29,7 +29,7 @@ WORDS = {
 LOCALES = {"en": "en-GB", "zh": "zh-CN"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it runs, no other test of this thread could start an event loop
 def chromium():
     """Debian's Chromium, headless."""
     program = shutil.which("chromium")

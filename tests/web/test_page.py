@@ -75,9 +75,10 @@ def test_cookies_are_closed_to_scripts_and_other_sites_and_stay_on_tls():
 @pytest.mark.parametrize(("language", "tag", "said"), [("en", "en", "Log in"), ("zh", "zh-CN", "登录")])
 def test_the_login_form_speaks_the_language_in_force(language, tag, said):
     with languages.speaking(language):
-        response = web.login_form(request(f"lang={language}"), failed=True, status=401)
+        response = web.login_form(request(f"lang={language}"), "<wrong>", 401)
     html = response.body.decode()
     assert response.status_code == 401
+    assert "&lt;wrong&gt;" in html
     assert f'<html lang="{tag}">' in html
     assert f"<button>{said}</button>" in html
     assert f"weitiao_language={language}" in response.headers["set-cookie"]

@@ -49,12 +49,14 @@ def add_pages(app: FastAPI, service: Service) -> None:
     @_spoken
     async def attempt(request: Request) -> Response:
         if not access.who(request):
-            return _refused(request, service, Refusal(401, "key", ""), web.login_form(request, status=401))
+            refusal = Refusal(401, "key", say("You are not logged in, or no longer."))
+            return _refused(request, service, refusal, web.login_form(request, refusal.message, 401))
         tried = Attempt()
         try:
             _check_origin(request)
             caller = access.admit(request, "predict")
-            tried = _attempt(await _form(request, service))
+            form = await _form(request, service)
+            tried.text, tried.model = form.get("texts", ""), form.get("model", "")
             await _answer(request, service, caller, tried)
         except Refusal as refusal:
             tried.error, tried.faults = in_words(refusal), refusal.details
@@ -68,12 +70,13 @@ def add_pages(app: FastAPI, service: Service) -> None:
             _check_origin(request)
             shown = (await _form(request, service)).get("key", "")
         except Refusal as refusal:
-            return _refused(request, service, refusal, web.login_form(request, status=refusal.status))
+            return _refused(request, service, refusal, web.login_form(request, refusal.message, refusal.status))
         if access.open:
             return web.send_home()
         session = access.log_in(shown.strip())
         if not session:
-            return _refused(request, service, Refusal(401, "key", ""), web.login_form(request, failed=True, status=401))
+            refusal = Refusal(401, "key", say("This key isn't valid: mistyped, expired or revoked."))
+            return _refused(request, service, refusal, web.login_form(request, refusal.message, 401))
         response = web.send_home()
         web.set_cookie(response, request, COOKIE, session, SESSION_SECONDS)
         return response
@@ -84,7 +87,7 @@ def add_pages(app: FastAPI, service: Service) -> None:
         try:
             _check_origin(request)
         except Refusal as refusal:
-            return _refused(request, service, refusal, web.login_form(request, status=refusal.status))
+            return _refused(request, service, refusal, web.login_form(request, refusal.message, refusal.status))
         access.log_out(request)
         response = web.send_home()
         web.set_cookie(response, request, COOKIE, "", 0)
@@ -117,7 +120,9 @@ async def _page(request: Request, service: Service, caller: Caller, tried: Attem
 async def _own_page(request: Request, service: Service, tried: Attempt, status: int) -> Response:
     """The page for whoever asks now: a key can be revoked while its text is on the way."""
     caller = service.access.who(request)
-    return await _page(request, service, caller, tried, status) if caller else web.login_form(request, status=status)
+    return (
+        await _page(request, service, caller, tried, status) if caller else web.login_form(request, tried.error, status)
+    )
 
 
 def _refused(request: Request, service: Service, refusal: Refusal, response: Response) -> Response:
@@ -141,10 +146,6 @@ async def _form(request: Request, service: Service) -> dict[str, str]:
     except ValueError:
         raise Refusal(422, "invalid", say("This is not what the form sends.")) from None
     return {name: values[0] for name, values in fields.items()}
-
-
-def _attempt(form: dict[str, str]) -> Attempt:
-    return Attempt(text=form.get("texts", ""), model=form.get("model", ""))
 
 
 async def _answer(request: Request, service: Service, caller: Caller, tried: Attempt) -> None:

@@ -38,9 +38,9 @@ def page(
     return response
 
 
-def login_form(request: Request, *, failed: bool = False, status: int = 200) -> Response:
-    """The form that asks for a key and sends it as ``key`` to ``/login``; ``failed`` says that it wasn't valid."""
-    return page(request, "login.html", {"failed": failed}, status=status)
+def login_form(request: Request, problem: str = "", status: int = 200) -> Response:
+    """The form that asks for a key and sends it as ``key`` to ``/login``, with what was wrong about the last one."""
+    return page(request, "login.html", {"problem": problem}, status=status)
 
 
 def send_home() -> Response:
