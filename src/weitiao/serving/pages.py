@@ -49,8 +49,8 @@ def add_pages(app: FastAPI, service: Service) -> None:
     @_spoken
     async def attempt(request: Request) -> Response:
         if not access.who(request):
-            refusal = Refusal(401, "key", say("You are not logged in, or no longer."))
-            return _refused(request, service, refusal, web.login_form(request, refusal.message, 401))
+            wrong = Refusal(401, "key", say("You are not logged in, or no longer."))
+            return _refused(request, service, wrong, web.login_form(request, wrong.message, 401))
         tried = Attempt()
         try:
             _check_origin(request)
@@ -75,8 +75,8 @@ def add_pages(app: FastAPI, service: Service) -> None:
             return web.send_home()
         session = access.log_in(shown.strip())
         if not session:
-            refusal = Refusal(401, "key", say("This key isn't valid: mistyped, expired or revoked."))
-            return _refused(request, service, refusal, web.login_form(request, refusal.message, 401))
+            wrong = Refusal(401, "key", say("This key isn't valid: mistyped, expired or revoked."))
+            return _refused(request, service, wrong, web.login_form(request, wrong.message, 401))
         response = web.send_home()
         web.set_cookie(response, request, COOKIE, session, SESSION_SECONDS)
         return response
