@@ -37,8 +37,24 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 ALL_PAGES = [*PAGES, ROOT / "README.zh.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
-VERBS = ("check", "tune", "evaluate", "compress", "predict", "bases", "bundle", "alerts", "demo", "doctor", "state")
-WITH_KEYS = tuple(verb for verb in VERBS if verb != "demo")  # the demo takes minutes
+VERBS = (
+    "check",
+    "tune",
+    "evaluate",
+    "compress",
+    "predict",
+    "serve",
+    "keys",
+    "bases",
+    "bundle",
+    "alerts",
+    "demo",
+    "doctor",
+    "state",
+)
+WITH_KEYS = tuple(
+    verb for verb in VERBS if verb not in ("demo", "serve")
+)  # one takes minutes, one runs until it is stopped
 NOT_OURS = {"--no-index", "--find-links", "--epoch"}  # pip's, and one that a page shows being refused
 BLOCK = re.compile(r"(?:<!-- not run: ([^\n]+?) -->\n)?^```(bash|python|toml)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 OTHER_PROGRAM = re.compile(
@@ -195,7 +211,9 @@ def test_a_flag_that_is_not_there_is_noticed() -> None:
 def flags_of(verb: str) -> set[str]:
     command: Any = typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
     commands = command.commands.values() if hasattr(command, "commands") else [command]
-    names = {name for each in commands for parameter in each.params for name in parameter.opts}
+    names = {
+        name for each in commands for parameter in each.params for name in (*parameter.opts, *parameter.secondary_opts)
+    }
     return {name for name in names if name.startswith("--")} - {"--help"}
 
 
@@ -238,6 +256,7 @@ def test_the_functions_are_those_on_the_page() -> None:
     text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     functions = {name: value for name in weitiao.__all__ if inspect.isfunction(value := getattr(weitiao, name))}
     functions |= {"bundle.show": weitiao.bundle.show, "bundle.verify": weitiao.bundle.verify}
+    functions |= {"privacy.find": weitiao.privacy.find, "privacy.mask": weitiao.privacy.mask}
     missing = [written for name, each in functions.items() if (written := f"`{name}{_bare(each)}`") not in text]
     assert not missing
     assert all(f"`{name}`" in text for name in weitiao.__all__ if not name.islower())

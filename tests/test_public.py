@@ -15,9 +15,11 @@ import weitiao
 
 PROMISED = {
     "Bundle": type,
+    "Client": type,
     "Engine": type,
     "Prediction": type,
     "Recipe": type,
+    "ServiceError": type,
     "WeitiaoError": type,
     "alerts": ModuleType,
     "bases": "function",
@@ -31,6 +33,7 @@ PROMISED = {
     "open_store": "function",
     "predict": "function",
     "privacy": ModuleType,
+    "serve": "function",
     "tune": "function",
 }
 HEAVY = {

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 _WHERE = {
     "Bundle": "weitiao.bundle",
+    "Client": "weitiao.client",
     "Engine": "weitiao.runtime",
     "Prediction": "weitiao.types",
     "Recipe": "weitiao.tuning.recipe",
+    "ServiceError": "weitiao.errors",
     "WeitiaoError": "weitiao.errors",
     "bases": "weitiao.tuning.bases",
     "check": "weitiao.data.check",
@@ -23,6 +25,7 @@ _WHERE = {
     "open_engine": "weitiao.runtime",
     "open_store": "weitiao.store",
     "predict": "weitiao.runtime.predict",
+    "serve": "weitiao.serving.serve",
     "tune": "weitiao.tuning.tune",
 }
 _ROOMS = ("alerts", "bundle", "privacy")
@@ -31,14 +34,16 @@ __all__ = sorted([*_WHERE, *_ROOMS])
 if TYPE_CHECKING:
     from weitiao import alerts, bundle, privacy
     from weitiao.bundle import Bundle
+    from weitiao.client import Client
     from weitiao.compression.compress import compress
     from weitiao.data.check import check
     from weitiao.diagnosis.doctor import doctor
-    from weitiao.errors import WeitiaoError
+    from weitiao.errors import ServiceError, WeitiaoError
     from weitiao.evaluation.evaluate import evaluate
     from weitiao.journey import demo
     from weitiao.runtime import Engine, open_engine
     from weitiao.runtime.predict import predict
+    from weitiao.serving.serve import serve
     from weitiao.store import open_store
     from weitiao.tuning.bases import bases
     from weitiao.tuning.recipe import Recipe

@@ -6,6 +6,7 @@
     ├── RecipeError              settings that are unknown, out of range or contradict each other
     ├── BundleError              a bundle is damaged, unsafe or made for something else
     ├── StoreError               the database of a service can't be opened or used
+    ├── ServiceError             a service can't be reached, or refuses a request
     ├── OutputError              a result can't be written where it was asked for
     ├── MissingExtraError        an optional part isn't installed; the message is the pip command
     └── BarMissedError           the work was done, but a stated bar was missed (exit code 1)
@@ -45,6 +46,14 @@ class BundleError(WeitiaoError):
 
 class StoreError(WeitiaoError):
     """The database of a service can't be opened or used."""
+
+
+class ServiceError(WeitiaoError):
+    """A service can't be reached, or refuses a request: ``status`` (HTTP, None without an answer) and ``code``."""
+
+    def __init__(self, message: str, status: int | None = None, code: str = "") -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
 
 
 class OutputError(WeitiaoError):

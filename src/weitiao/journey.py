@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import random
-import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.util import find_spec
@@ -14,6 +13,7 @@ from typing import Any
 from weitiao.bundle.write import check_free
 from weitiao.errors import MissingExtraError, RecipeError
 from weitiao.languages import LANGUAGES, say
+from weitiao.terminal import tell
 
 ROWS, LONGEST = 1500, 100  # reviews of at most 100 characters: a few minutes on two cores without a matrix unit
 SENTENCES = {
@@ -82,7 +82,7 @@ def demo(lang: str = "zh", out: str = "weitiao-demo", *, seed: int = 0) -> dict[
 
 
 def _step(number: int, title: str, command: str) -> None:
-    print(f"\n[{number}/5] {title}\n      $ {command}", file=sys.stderr, flush=True)
+    tell(f"\n[{number}/5] {title}\n      $ {command}")
 
 
 def _next(out: str, tuned: dict[str, Any], predictions: list[dict[str, str]]) -> list[str]:

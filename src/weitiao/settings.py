@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -52,12 +52,14 @@ def resolve(
     machine: Mapping[str, Any] | None = None,
     prefix: str = PREFIX,
     part: str | None = None,
+    options: Collection[str] | None = None,
 ) -> Resolved[Model]:
     """Fill ``model`` from its defaults, ``machine``, the TOML ``file``, the environment and ``flags``, in rising order.
 
     A flag that is None was not given. An environment variable that is empty was not set; one that starts with
-    ``[`` or ``{`` is read as JSON. With ``part`` only that table of the file is read, as ``[part]``. Raises
-    `RecipeError` with every fault at once.
+    ``[`` or ``{`` is read as JSON. With ``part`` only that table of the file is read, as ``[part]``. ``options`` names
+    the flags that are options of the command line (None: all); the others are given by ``--set name=``, and messages
+    call them so. Raises `RecipeError` with every fault at once.
     """
     from pydantic import ValidationError
 
@@ -69,7 +71,7 @@ def resolve(
         ("environment", _environment(known, prefix)),
         ("flag", {name: value for name, value in (flags or {}).items() if value is not None}),
     ]
-    places = _Places(file, text, prefix, part)
+    places = _Places(file, text, prefix, part, options)
     values: dict[str, Any] = {}
     origins = dict.fromkeys(known, "default")
     faults: list[str] = []
@@ -114,6 +116,7 @@ class _Places:
     text: str
     prefix: str
     part: str | None = None
+    options: Collection[str] | None = None
 
     def of(self, name: str, origin: str, index: int = 0) -> str:
         """Where ``name`` stands; ``index`` tells apart tables of one name, as ``[[name]]`` repeats them."""
@@ -128,6 +131,8 @@ class _Places:
         if origin == "environment":
             return say("environment variable {name}", name=self.prefix + name.upper())
         if origin == "flag":
+            if self.options is not None and name not in self.options:
+                return f"--set {name}="
             return "--" + name.replace("_", "-")
         return spoken(origin)
 

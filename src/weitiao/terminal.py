@@ -1,8 +1,13 @@
-"""How the command line ends when something went wrong: a line on standard error, an object where JSON was asked for."""
+"""What the command line puts on the terminal: answers, remarks, and how it ends when something went wrong.
+
+Labels, column names and paths come from files that anyone may have written, and a terminal obeys the control characters
+in them: here they are shown instead. Files and JSON hold them as they are.
+"""
 
 from __future__ import annotations
 
 import json as jsons
+import re
 import sys
 from typing import Any
 
@@ -10,11 +15,28 @@ from weitiao.languages import say
 
 INTERRUPTED = 130  # as a shell has it: 128 + SIGINT
 FAULT = 70  # EX_SOFTWARE of sysexits.h: a fault of the program's, not of its input
+# All but tab and line feed; and those that turn the direction of writing around.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def shown(text: str) -> str:
+    """``text`` with its control characters as escapes such as \\x1b."""
+    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+
+
+def echo(text: str) -> None:
+    """A line of the answer, on standard output."""
+    print(shown(text), flush=True)
+
+
+def tell(text: str) -> None:
+    """A remark, on standard error: standard output is for the answer."""
+    print(shown(text), file=sys.stderr, flush=True)
 
 
 def failed(message: str, code: int, *, json: bool) -> int:
     """Say ``message`` on standard error, with ``json`` as an object on standard output too; returns ``code``."""
-    print(f"weitiao: {message}", file=sys.stderr)
+    tell(f"weitiao: {message}")
     if json:
         print_json({"error": message, "exit_code": code})
     return code

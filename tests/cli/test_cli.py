@@ -25,7 +25,11 @@ VERBS = [
     "demo",
     "doctor",
     "evaluate",
+    "keys add",
+    "keys list",
+    "keys revoke",
     "predict",
+    "serve",
     "state backup",
     "state restore",
     "tune",
@@ -200,6 +204,34 @@ def test_an_interrupt_while_it_is_still_loading(module: str, tmp_path: Path, rev
     assert done.stderr == f"weitiao: {json.loads(done.stdout)['error']}\n"
 
 
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b1m\u202eend"
+
+
+def test_control_characters_are_shown_and_not_obeyed(tmp_path: Path) -> None:
+    """In labels, column names, paths, messages and usage; as they are in JSON and files."""
+    table = tmp_path / f"a{HOSTILE}.csv"
+    label = f"好{HOSTILE}"
+    lines = [f"row {n} of many that are long enough to pass for text,{label if n == 3 else n % 2}" for n in range(20)]
+    table.write_text("\n".join([f"text,label{HOSTILE}", *lines]), encoding="utf-8")
+    words = ("--text", "text", "--label", f"label{HOSTILE}")
+    calls = [
+        ["check", table, *words],
+        ["check", table, "--label", HOSTILE],
+        ["check", table, HOSTILE],
+        ["bundle", "show", table],
+    ]
+    for call in calls:
+        done = weitiao(*call)
+        said = done.stdout + done.stderr
+        assert not set("\x1b\x07\x9b\u202e") & set(said), call
+        assert "\\x1b[2J" in said, call
+    assert "好\\x1b]0;owned\\x07" in weitiao(*calls[0]).stdout
+    asked = json.loads(weitiao(*calls[0], "--json", "--out", tmp_path / "o").stdout)
+    assert asked["source"] == str(table)
+    assert label in asked["classes"]
+    assert label in (tmp_path / "o" / "cleaned.csv").read_text(encoding="utf-8-sig")
+
+
 def test_messages_go_to_standard_error_from_a_real_process(tmp_path: Path) -> None:
     done = weitiao("check", tmp_path / "无此文件.csv", "--json")
     assert done.returncode == 2
@@ -224,7 +256,7 @@ def test_messages_go_to_standard_error_from_a_real_process(tmp_path: Path) -> No
         (["tune", "{reviews}", "--out", "{folder}/b", "--text", "nonsense"], "nonsense"),
         (["tune", "{reviews}", "--out", "{folder}/b", "--set", "warmup"], "NAME=VALUE"),
         (["tune", "{reviews}", "--out", "{folder}/b", "--set", "warmupp=0.1"], "did you mean warmup?"),
-        (["tune", "{reviews}", "--out", "{folder}/b", "--set", "warmup=2"], "--warmup"),
+        (["tune", "{reviews}", "--out", "{folder}/b", "--set", "warmup=2"], "(--set warmup=)"),
         (["tune", "{reviews}", "--out", "{folder}/b", "--set", "=2"], "--set"),
         (["tune", "{reviews}", "--out", "{folder}/b", "--method", "head", "--epochs", "3"], "epochs"),
         (["predict", "{folder}/none", "{reviews}", "--out", "{folder}/o.csv"], "none"),
@@ -252,7 +284,25 @@ def test_all_wrong_settings_are_told_at_once(reviews: Path, tmp_path: Path) -> N
     message = refused(
         "tune", reviews, "--out", tmp_path / "b", "--epochs", 0, "--set", "clip=-1", "--set", "nonsense=1"
     )
-    assert all(name in message for name in ("3 setting(s)", "--epochs", "--clip", "nonsense"))
+    assert all(
+        name in message for name in ("3 setting(s)", "(--epochs)", "(--set clip=)", "nonsense (--set nonsense=)")
+    )
+
+
+def test_settings_without_an_option_are_those_that_the_command_lacks() -> None:
+    from weitiao.tuning.recipe import OPTIONS, Recipe
+
+    shown = run("tune", "--help").stdout
+    assert {name for name in Recipe.model_fields if f"--{name.replace('_', '-')} " in shown} == set(OPTIONS)
+
+
+def test_compressing_says_what_to_type_next(capsys: pytest.CaptureFixture[str]) -> None:
+    from weitiao.cli import compress
+
+    speed = {"bytes": 1, "texts_per_second": 1.0, "latency_ms": 1.0}
+    found = {"change": {"accuracy": {"value": 0.0, "low": 0.0, "high": 0.0}}, "before": speed, "after": speed}
+    compress._show(found | {"precision": "int8", "to": "onnx", "n": 1, "bundle": "my bundle", "digest": "0"})
+    assert "weitiao predict 'my bundle' new.csv" in capsys.readouterr().out
 
 
 def test_the_way_from_a_table_to_answers(reviews: Path, tiny_bert: Path, tmp_path: Path) -> None:
@@ -279,8 +329,10 @@ def test_the_way_from_a_table_to_answers(reviews: Path, tiny_bert: Path, tmp_pat
     assert json.loads(predicted.stdout)["rows"] == 80
     assert "80 rows" in run("predict", tmp_path / "b", reviews, "--out", tmp_path / "p.csv").stdout
 
-    again = run("tune", reviews, "--out", tmp_path / "plain", "--base", tiny_bert, *quick)
+    assert "left to learn from" not in done.stderr
+    again = run("tune", reviews, "--out", tmp_path / "plain", "--base", tiny_bert, *quick, "--set", "dev_share=0.6")
     assert again.exit_code == 0
+    assert "Only 24 of 80 rows are left to learn from (test_share 0.25, dev_share 0.6)" in again.stderr
     for expected in ("Measured on 20 held-out rows", "foretold", "digest", "report.html", "weitiao compress"):
         assert expected in again.stdout
 

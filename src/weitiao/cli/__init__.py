@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 
 import typer
 
@@ -25,7 +25,7 @@ from weitiao.cli import (
     tune,
 )
 from weitiao.languages import say
-from weitiao.terminal import FAULT, INTERRUPTED, failed, interrupted, print_json
+from weitiao.terminal import FAULT, INTERRUPTED, failed, interrupted, print_json, tell
 
 LONGEST_PROBLEM = 200  # characters of somebody else's message
 
@@ -67,7 +67,9 @@ def run() -> int:
         return interrupted(json=json) if code == INTERRUPTED else code  # typer itself says nothing of it
     except typer.TyperException as error:  # the call is none; typer says how it should be
         if hasattr(error, "show"):
-            error.show(sys.stderr)
+            usage = StringIO()
+            error.show(usage)
+            tell(usage.getvalue().rstrip("\n"))
         if json:
             print_json({"error": error.format_message(), "exit_code": error.exit_code})
         return error.exit_code

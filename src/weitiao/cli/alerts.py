@@ -9,6 +9,7 @@ import typer
 from weitiao.cli.answer import Json, Seed, answer
 from weitiao.errors import BarMissedError
 from weitiao.languages import say
+from weitiao.terminal import echo
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 Settings = Annotated[
@@ -54,14 +55,14 @@ def try_(settings: Settings, receiver: Receiver = None, seed: Seed = 0, json: Js
 
 def _told(found: dict[str, Any]) -> None:
     for name in found["delivered"]:
-        print(say("{name} took the test message.", name=name))
+        echo(say("{name} took the test message.", name=name))
     if not found["delivered"]:
-        print(say("The settings name no receiver: nobody is told. Add [[alerts.webhooks]] or [[alerts.emails]]."))
+        echo(say("The settings name no receiver: nobody is told. Add [[alerts.webhooks]] or [[alerts.emails]]."))
 
 
 def _show(found: dict[str, Any]) -> None:
     for rule in found["rules"]:
-        print(
+        echo(
             f"  {rule['name']}: "
             + say(
                 "{condition} for {seconds:g} s, {severity}, to {receivers}",
@@ -72,6 +73,6 @@ def _show(found: dict[str, Any]) -> None:
             )
         )
     for receiver in found["receivers"]:
-        print(f"  {receiver['name']}: {receiver['kind']}, {receiver['to']}")
+        echo(f"  {receiver['name']}: {receiver['kind']}, {receiver['to']}")
     if not found["receivers"]:
-        print(say("The settings name no receiver: nobody is told. Add [[alerts.webhooks]] or [[alerts.emails]]."))
+        echo(say("The settings name no receiver: nobody is told. Add [[alerts.webhooks]] or [[alerts.emails]]."))

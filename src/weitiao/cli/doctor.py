@@ -8,6 +8,7 @@ import typer
 
 from weitiao.cli.answer import Json, Seed, answer
 from weitiao.languages import say
+from weitiao.terminal import echo
 
 
 def command(
@@ -38,7 +39,7 @@ def _show(found: dict[str, Any]) -> None:
     # Words, not signs: a terminal of few letters is one of the things looked for.
     states = {"ok": say("ok"), "note": say("note"), "warning": say("warning"), "fault": say("FAULT")}
     for finding in found["findings"]:
-        print(f"{states[finding['state']]:<8} {finding['check']:<10}  {finding['found']}")
+        echo(f"{states[finding['state']]:<8} {finding['check']:<10}  {finding['found']}")
         if finding["next"]:
-            print(f"{'':<19}  -> {finding['next']}")
-    print(say("Faults: {fault}, warnings: {warning}, notes: {note}.", **found))
+            echo(f"{'':<19}  -> {finding['next']}")
+    echo(say("Faults: {fault}, warnings: {warning}, notes: {note}.", **found))

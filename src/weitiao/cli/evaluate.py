@@ -8,6 +8,7 @@ import typer
 
 from weitiao.cli.answer import Digest, Encoding, Json, Label, Seed, Text, answer, percent, with_interval
 from weitiao.languages import say
+from weitiao.terminal import echo
 
 
 def command(
@@ -34,7 +35,7 @@ def command(
 
 def _show(found: dict[str, Any]) -> None:
     metrics = found["metrics"]
-    print(
+    echo(
         say(
             "Accuracy {accuracy}, macro-F1 {f1}, MCC {mcc:.3f}, AUROC {auroc}, calibration error {ece}.",
             accuracy=with_interval("accuracy", found),
@@ -46,7 +47,7 @@ def _show(found: dict[str, Any]) -> None:
     )
     if found["against"]:
         other, test = found["against"], found["against"]["mcnemar"]
-        print(
+        echo(
             say(
                 "Against {bundle}: accuracy {accuracy}; only this one right on {b} rows, only the other on {c} "
                 "(McNemar's p = {p:.3g}).",
@@ -58,6 +59,6 @@ def _show(found: dict[str, Any]) -> None:
             )
         )
     for note in found["notes"]:
-        print(note)
+        echo(note)
     if found["report"]:
-        print(say("Report: {path}", path=found["report"]))
+        echo(say("Report: {path}", path=found["report"]))

@@ -9,6 +9,7 @@ import typer
 
 from weitiao.cli.answer import Json, Seed, answer
 from weitiao.languages import say
+from weitiao.terminal import echo
 
 if TYPE_CHECKING:
     from weitiao.store import Store
@@ -41,7 +42,7 @@ def add(
             audit.record(store, "command line", "key added", made["id"], details={"scopes": made["scopes"]})
             return made
 
-    answer(json, work, lambda made: print(say("{key}\nKeep it now: it is not shown again. Its id is {id}.", **made)))
+    answer(json, work, lambda made: echo(say("{key}\nKeep it now: it is not shown again. Its id is {id}.", **made)))
 
 
 @app.command("list", help=say("The keys, without their secrets, and what they used."))
@@ -71,7 +72,7 @@ def revoke(
             audit.record(store, "command line", "key revoked", gone["id"])
             return gone
 
-    answer(json, work, lambda gone: print(say("{id} ({name}) is revoked; a running service heeds it at once.", **gone)))
+    answer(json, work, lambda gone: echo(say("{id} ({name}) is revoked; a running service heeds it at once.", **gone)))
 
 
 def _store(state: str | None, database: str | None) -> Store:
@@ -82,10 +83,10 @@ def _store(state: str | None, database: str | None) -> Store:
 
 def _show(found: dict[str, Any]) -> None:
     if not found["keys"]:
-        print(say("There are no keys. Make one: weitiao keys add NAME"))
+        echo(say("There are no keys. Make one: weitiao keys add NAME"))
     for key in found["keys"]:
         state = say("valid") if key["valid"] else say("revoked") if key["revoked_at"] else say("expired")
         made = datetime.fromtimestamp(key["created_at"]).astimezone().strftime("%Y-%m-%d")
         line = {"id": key["id"], "state": state, "made": made, "scopes": ",".join(key["scopes"]), "name": key["name"]}
         used = {"requests": key["requests"], "texts": key["texts"]}
-        print(say("{id}  {state}  {made}  {scopes}  {requests} requests, {texts} texts  {name}", **line, **used))
+        echo(say("{id}  {state}  {made}  {scopes}  {requests} requests, {texts} texts  {name}", **line, **used))

@@ -8,6 +8,7 @@ import typer
 
 from weitiao.cli.answer import Digest, Encoding, Json, Seed, Text, answer
 from weitiao.languages import say
+from weitiao.terminal import echo
 
 
 def command(
@@ -31,7 +32,7 @@ def command(
 
 
 def _show(found: dict[str, Any]) -> None:
-    print(
+    echo(
         say(
             "{out}: {rows} rows, {rate} texts/s; {aside} rows without an answer.",
             out=found["out"],
@@ -41,8 +42,8 @@ def _show(found: dict[str, Any]) -> None:
         )
     )
     if found["blank"]:
-        print(say("{count} blank rows keep their places.", count=found["blank"]))
+        echo(say("{count} blank rows keep their places.", count=found["blank"]))
     for note in found["notes"]:
-        print(note)
+        echo(note)
     if found["set_aside_file"]:
-        print(say("Rows set aside: {path}", path=found["set_aside_file"]))
+        echo(say("Rows set aside: {path}", path=found["set_aside_file"]))

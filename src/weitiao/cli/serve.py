@@ -8,7 +8,7 @@ import typer
 
 from weitiao.cli.answer import Json, Seed, answer
 from weitiao.languages import say
-from weitiao.terminal import print_json
+from weitiao.terminal import echo, print_json
 
 
 def command(
@@ -36,16 +36,16 @@ def command(
 
 
 def _ready(told: dict[str, Any]) -> None:
-    print(say("{models} ready at {url}", models=", ".join(told["models"]), url=told["url"]))
-    print(
+    echo(say("{models} ready at {url}", models=", ".join(told["models"]), url=told["url"]))
+    echo(
         "  curl " + told["url"] + """/v1/predict -H 'Content-Type: application/json' """
         + ("-H 'Authorization: Bearer wt_…' " if told["keys"] else "")
         + """-d '{"texts": ["…"]}'"""
     )  # fmt: skip
     if not told["keys"]:
-        print("  " + say("No key is asked for: only this machine can reach it."))
-    print("  " + say("Ctrl-C ends it; requests under way are finished."), flush=True)
+        echo("  " + say("No key is asked for: only this machine can reach it."))
+    echo("  " + say("Ctrl-C ends it; requests under way are finished."))
 
 
 def _show(found: dict[str, Any]) -> None:
-    print(say("Stopped after {requests} requests.", requests=found["requests"]))
+    echo(say("Stopped after {requests} requests.", requests=found["requests"]))

@@ -8,6 +8,7 @@ import typer
 
 from weitiao.cli.answer import Json, Seed, answer
 from weitiao.languages import say
+from weitiao.terminal import echo
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -43,9 +44,9 @@ def restore(
 
 
 def _show_backup(found: dict[str, Any]) -> None:
-    print(say("{file}: {rows} rows saved ({bytes} bytes).", **found | {"rows": sum(found["rows"].values())}))
-    print("  sha256 " + found["sha256"])
+    echo(say("{file}: {rows} rows saved ({bytes} bytes).", **found | {"rows": sum(found["rows"].values())}))
+    echo("  sha256 " + found["sha256"])
 
 
 def _show_restored(found: dict[str, Any]) -> None:
-    print(say("{database}: {rows} rows restored.", **found | {"rows": sum(found["rows"].values())}))
+    echo(say("{database}: {rows} rows restored.", **found | {"rows": sum(found["rows"].values())}))

@@ -11,6 +11,7 @@ from weitiao.cli.answer import Encoding, Json, Label, Text, answer, with_interva
 from weitiao.errors import RecipeError
 from weitiao.languages import say
 from weitiao.progress import clock
+from weitiao.terminal import echo
 
 NOT_IN_RECIPES = {"data", "out", "text", "label", "dev", "test", "encoding", "recipe"}
 
@@ -78,7 +79,7 @@ def _settings(pairs: list[str]) -> dict[str, str]:
 
 def _show(found: dict[str, Any]) -> None:
     if found["metrics"]:
-        print(
+        echo(
             say(
                 "Measured on {n} held-out rows: accuracy {accuracy}, macro-F1 {f1}.",
                 n=found["n_test"],
@@ -87,7 +88,7 @@ def _show(found: dict[str, Any]) -> None:
             )
         )
     told = found["predicted"]
-    print(
+    echo(
         say(
             "Took {time} (foretold {foretold_time}) and {memory} MB (foretold {foretold_memory}); {rate} texts/s.",
             time=clock(found["seconds"]),
@@ -97,7 +98,7 @@ def _show(found: dict[str, Any]) -> None:
             rate=round(found["texts_per_second"], 1),
         )
     )
-    print(say("Bundle: {path}\n  digest {digest}", path=found["bundle"], digest=found["digest"]))
-    print(say("Report: {path}", path=found["report"] + "/report.html"))
+    echo(say("Bundle: {path}\n  digest {digest}", path=found["bundle"], digest=found["digest"]))
+    echo(say("Report: {path}", path=found["report"] + "/report.html"))
     path, smaller = shlex.quote(found["bundle"]), shlex.quote(found["bundle"] + "-int8")
-    print(say("Next:   weitiao compress {path} --out {smaller}", path=path, smaller=smaller))
+    echo(say("Next:   weitiao compress {path} --out {smaller}", path=path, smaller=smaller))

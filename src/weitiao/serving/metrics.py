@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter as Counts
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -70,7 +70,8 @@ class Metrics:
             "weitiao_model_info", "Loaded bundles", [*model, "digest", "engine", "precision"], registry=registry
         )
         self._up = Gauge("weitiao_up", "1 while the service answers, 0 while it shuts down", registry=registry)
-        self._up.set(1)
+        self._is_up = 1.0
+        self._up.set(self._is_up)
         ProcessCollector(registry=registry)
 
     def request(self, route: str, status: int, seconds: float) -> None:
@@ -114,7 +115,8 @@ class Metrics:
 
     def closing(self) -> None:
         """The service is on its way out."""
-        self._up.set(0)
+        self._is_up = 0.0
+        self._up.set(self._is_up)
 
     def exposition(self, models: Models) -> bytes:
         """The text that Prometheus reads."""
@@ -127,19 +129,21 @@ class Metrics:
                 self._model.labels(model, name, version.bundle.digest, info.engine, info.precision).set(1)
         return generate_latest(self.registry)
 
-    def figures(self, queue_share: float) -> dict[str, float | None]:
+    def figures(self, queue_share: float, labels: Iterable[str] = ()) -> dict[str, float | None]:
         """Figures of the last minute; None where nothing happened that could be judged.
 
-        requests_per_second, texts_per_second, error_rate, rejected_rate (shares of requests), p50_seconds,
-        p99_seconds, queue_share, memory_mb, mean_confidence, uptime_seconds, and label_share:LABEL of the predictions.
+        up, requests_per_second, texts_per_second, error_rate, rejected_rate (shares of requests), p50_seconds,
+        p99_seconds, queue_share, memory_mb, mean_confidence, uptime_seconds, and label_share:LABEL of the predictions
+        for each of ``labels`` and whatever else was predicted.
         """
         self._now()
         spent = max(1.0, min(WINDOW, self._clock() - self.started_at))
         seconds = sorted(value for each in self._window for value in each.seconds)
         requests = sum(each.requests for each in self._window)
         predictions = sum(each.predictions for each in self._window)
-        labels: Counts[str] = sum((each.labels for each in self._window), Counts())
+        counts: Counts[str] = sum((each.labels for each in self._window), Counts())
         found: dict[str, float | None] = {
+            "up": self._is_up,
             "requests_per_second": requests / spent,
             "texts_per_second": sum(each.texts for each in self._window) / spent,
             "error_rate": sum(each.errors for each in self._window) / requests if requests else None,
@@ -151,8 +155,9 @@ class Metrics:
             "mean_confidence": sum(each.confidence for each in self._window) / predictions if predictions else None,
             "uptime_seconds": self._clock() - self.started_at,
         }
-        shares: dict[str, Any] = {f"label_share:{label}": count / predictions for label, count in labels.items()}
-        return found | shares
+        for label in {*labels, *counts}:
+            found[f"label_share:{label}"] = counts[label] / predictions if predictions else None
+        return found
 
     def _now(self) -> Second:
         at = int(self._clock())

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from weitiao.alerts import Alarms, Courier
 from weitiao.errors import WeitiaoError
 from weitiao.serving.access import Access
 from weitiao.serving.metrics import Metrics
@@ -20,6 +21,7 @@ from weitiao.serving.settings import ServiceSettings
 if TYPE_CHECKING:
     from weitiao.store import Store
 
+COURIER_SECONDS = 5.0  # that an alert under way has to arrive before the end
 USAGE_SECONDS = 5.0  # between writes of what keys used
 log = logging.getLogger("weitiao.serving")
 
@@ -33,6 +35,8 @@ class Service:
     metrics: Metrics
     access: Access
     models: Models
+    alarms: Alarms
+    courier: Courier
     draining: bool = False
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -43,9 +47,12 @@ class Service:
         """Load ``bundles`` (path by model name) and start what runs beside the requests."""
         metrics = Metrics()
         models = Models(settings, store, metrics.batch)
-        service = cls(settings, store, metrics, Access(settings, store), models)
+        alarms, courier = Alarms(store, settings.alerts), Courier(store, settings.alerts)
+        service = cls(settings, store, metrics, Access(settings, store), models, alarms, courier)
         await models.start(bundles, fresh)
         service.keep(service._write_usage())
+        service.keep(service._watch())
+        service.courier.start()
         return service
 
     @property
@@ -58,6 +65,11 @@ class Service:
         """How full the fullest queue is."""
         queued = [version.batcher.queued for loaded in self.models.versions.values() for version in loaded.values()]
         return max(queued, default=0) / self.settings.queue_texts
+
+    def figures(self) -> dict[str, float | None]:
+        """What the last minute was like; see `Metrics.figures`."""
+        loaded = [version for versions in self.models.versions.values() for version in versions.values()]
+        return self.metrics.figures(self.queue_share, {label for version in loaded for label in version.engine.labels})
 
     def drain(self) -> None:
         """Say that no more requests should come; those that do are still answered, their connections closed."""
@@ -93,6 +105,7 @@ class Service:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.models.close()
         await asyncio.to_thread(self.access.write_used, self.access.take_used())
+        await asyncio.to_thread(self.courier.stop, COURIER_SECONDS)
 
     async def _shadow(self, shadow: Version, texts: list[str], told: list[str]) -> None:
         with contextlib.suppress(Refusal):
@@ -102,6 +115,15 @@ class Service:
                 for winner, label in zip(computed.argmax(axis=1).tolist(), told, strict=True)
             )
             self.metrics.shadow(shadow, same, len(told) - same)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.alerts.every)
+            try:
+                if await asyncio.to_thread(self.alarms.observe, self.figures(), time.time()):
+                    self.courier.wake()
+            except WeitiaoError as error:
+                log.error("alarms were not judged", extra={"error": str(error)})
 
     async def _write_usage(self) -> None:
         while True:

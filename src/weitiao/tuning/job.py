@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +48,3 @@ class Result:
     temperature: float
     test_logits: np.ndarray[Any, Any]
     texts_per_second: float
-
-
-def tell(sentence: str) -> None:
-    """Say it on standard error: standard output is for the answer."""
-    print(sentence, file=sys.stderr, flush=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from weitiao import machine
 from weitiao.languages import say
 from weitiao.progress import clock, progress
-from weitiao.tuning.job import Job, Learned, tell
+from weitiao.terminal import tell
+from weitiao.tuning.job import Job, Learned
 from weitiao.tuning.plan import schedule_of
 from weitiao.tuning.recipe import METHODS
 

@@ -13,7 +13,7 @@ from weitiao.errors import RecipeError
 from weitiao.languages import say
 from weitiao.settings import Resolved, resolve
 from weitiao.tuning.loop import Schedule
-from weitiao.tuning.recipe import METHODS, Recipe
+from weitiao.tuning.recipe import METHODS, OPTIONS, Recipe
 from weitiao.types import Base
 
 BY_SHAPE = "method, base and data"
@@ -33,7 +33,7 @@ COVERED = 0.995
 def read_recipe(file: str | None, flags: Mapping[str, Any]) -> Resolved[Recipe]:
     """Defaults < recipe file < environment < flags; every fault in one RecipeError."""
     precision = {} if not machine.bf16() else {"precision": "bf16"}
-    resolved = resolve(Recipe, file=Path(file) if file else None, flags=flags, machine=precision)
+    resolved = resolve(Recipe, file=Path(file) if file else None, flags=flags, machine=precision, options=OPTIONS)
     if resolved.value.method == "head":
         # a default does no harm: a bundle's own recipe.toml, where every value stands, can be used again
         named = [name for name in NOT_FOR_HEAD if getattr(resolved.value, name) != Recipe.model_fields[name].default]

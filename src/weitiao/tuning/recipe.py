@@ -12,6 +12,9 @@ METHODS: dict[str, str] = {
     "lora": "weitiao.tuning.methods.lora",
 }
 
+# Settings with an option of their own on the command line; the others are given by --set.
+OPTIONS = ("task", "base", "method", "epochs", "learning_rate", "batch_size", "max_length", "seed")
+
 
 class Recipe(BaseModel):
     """Every choice that tuning makes. ``None`` means: chosen for this data, base, method and machine before it starts.

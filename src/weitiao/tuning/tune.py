@@ -13,14 +13,17 @@ from weitiao.errors import BaseModelError, require
 from weitiao.languages import say
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import progress
+from weitiao.terminal import tell
 from weitiao.tuning.deliver import deliver, set_aside
-from weitiao.tuning.job import Job, Result, tell
+from weitiao.tuning.job import Job, Result
 from weitiao.tuning.learn import learn, learn_head
 from weitiao.tuning.plan import decide, read_recipe
 from weitiao.types import Base, Example
 
 if TYPE_CHECKING:
     from weitiao.tuning.batches import Encoded
+
+LEAST_SHARE = 0.5  # of the table's rows; when fewer are left to learn from, that is rarely meant
 
 
 def tune(
@@ -91,6 +94,19 @@ def _tell_data(parts: Partition) -> None:
             aside=set_aside(parts),
         )
     )
+    rows = len(dataset.examples)
+    if len(parts.train) < LEAST_SHARE * rows:
+        split = parts.where["split"]
+        tell(
+            say(
+                "Only {train} of {rows} rows are left to learn from (test_share {test:.2g}, dev_share {dev:.2g}). "
+                "Lower these shares unless that is meant.",
+                train=len(parts.train),
+                rows=rows,
+                test=split["test_share"],
+                dev=split["dev_share"],
+            )
+        )
 
 
 def _tell_recipe(job: Job) -> None:

@@ -17,6 +17,8 @@ _PATTERN = re.compile(
     r"(?<![0-9A-Za-z])[1-9ANYany][1-9][0-9]{2}[ -]?[0-9]{4}"
     r"(?:[ -]?[0-9A-HJ-NPQRTUWXYa-hj-npqrtuwxy]){10}(?![0-9A-Za-z])"
 )
+# Department and type, as the standard pairs them, but for 62 (agencies of foreign tourist offices): a card of UnionPay.
+_TYPES = re.compile("1[1239]|2[19]|3[1-59]|4[19]|5[1-39]|6[19]|7[129]|8[19]|9[1-3]|A[19]|N[1-39]|Y1")
 _NATIONAL = "10"  # registered with the national office
 
 
@@ -33,4 +35,4 @@ def checks(code: str) -> bool:
 
 def _is_code(match: re.Match[str]) -> bool:
     code = re.sub("[ -]", "", match[0]).upper()
-    return (code[2:4] in PROVINCES or code[2:4] == _NATIONAL) and checks(code)
+    return bool(_TYPES.match(code)) and (code[2:4] in PROVINCES or code[2:4] == _NATIONAL) and checks(code)
