@@ -1,5 +1,6 @@
 """Every sentence has its Chinese, and the language follows the user."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,21 @@ def test_use_overrules_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEITIAO_LANG", "en")
     languages.use("zh")
     assert languages.current() == "zh"
+
+
+def test_tasks_that_run_beside_each_other_speak_each_their_own_language() -> None:
+    async def speaker(language: str) -> list[str]:
+        heard = []
+        with languages.speaking(language):
+            for _ in range(3):
+                await asyncio.sleep(0)
+                heard += [languages.current(), await asyncio.to_thread(languages.current)]
+        return [*heard, languages.current()]
+
+    async def together() -> list[list[str]]:
+        return await asyncio.gather(speaker("zh"), speaker("en"), speaker("zh"))
+
+    languages.use("en")
+    chinese, english, also_chinese = asyncio.run(together())
+    assert chinese == also_chinese == ["zh"] * 6 + ["en"]
+    assert english == ["en"] * 7

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import locale
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 LANGUAGES = ("en", "zh")
 _chosen: str | None = None
+_spoken: ContextVar[str | None] = ContextVar("weitiao_language", default=None)
 
 
 def current() -> str:
-    """The language in force: `use`, else ``WEITIAO_LANG``, else the locale, else English."""
-    if _chosen:
-        return _chosen
+    """The language in force: `speaking`, else `use`, else ``WEITIAO_LANG``, else the locale, else English."""
+    if chosen := _spoken.get() or _chosen:
+        return chosen
     named = os.environ.get("WEITIAO_LANG", "").lower()[:2]
     if named in LANGUAGES:
         return named
@@ -28,6 +32,16 @@ def use(language: str | None) -> None:
     """Speak ``language`` ("en" or "zh") from now on; None goes back to the environment's choice."""
     global _chosen
     _chosen = language
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Speak ``language`` inside: in this thread or task, and in the tasks and threads that asyncio starts for it."""
+    token = _spoken.set(language)
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
 
 
 def say(sentence: str, /, **values: object) -> str:

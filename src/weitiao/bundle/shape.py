@@ -23,10 +23,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _version() -> str:
+def weitiao_version() -> str:
+    """The version of this program; "0" where it runs from a checkout that isn't installed."""
     try:
         return version("weitiao")
-    except PackageNotFoundError:  # run from a checkout that isn't installed
+    except PackageNotFoundError:
         return "0"
 
 
@@ -57,7 +58,7 @@ class BundleInfo(BaseModel):
     metrics: dict[str, Any] = Field(default_factory=dict)
     parent: str | None = None
     created: str = Field(default_factory=now)
-    weitiao: str = Field(default_factory=_version)
+    weitiao: str = Field(default_factory=weitiao_version)
 
     @field_validator("labels")
     @classmethod

@@ -12,15 +12,15 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from weitiao import privacy
-from weitiao.data.values import text_of
 from weitiao.languages import say
 from weitiao.serving import shapes
 from weitiao.serving.access import Caller
 from weitiao.serving.gate import Gate, dumped
+from weitiao.serving.incoming import json_of, usable
 from weitiao.serving.models import Routes
+from weitiao.serving.pages import add_pages
 from weitiao.serving.refusal import Refusal
 from weitiao.serving.shapes import parse
 from weitiao.store import audit
@@ -41,6 +41,7 @@ def build(service: Service) -> FastAPI:
     _operation(app, service)
     _prediction(app, service)
     _administration(app, service)
+    add_pages(app, service)
     _document(app)
     return app
 
@@ -57,14 +58,14 @@ def _prediction(app: FastAPI, service: Service) -> None:
         began = time.monotonic()
         caller = service.access.admit(request, "predict")
         deadline = began + _timeout(request, settings.deadline_seconds)
-        asked = parse(shapes.PredictRequest, await _body(request, service))
+        asked = parse(shapes.PredictRequest, await json_of(request, service))
         ids: list[str | int]
         if asked.items is not None:
             ids, texts = [item.id for item in asked.items], [item.text for item in asked.items]
         else:
             texts = asked.texts or []
             ids = [str(number) for number in range(len(texts))]
-        texts = _usable(texts, "texts" if asked.items is None else "items", service)
+        texts = usable(texts, "texts" if asked.items is None else "items", service)
         service.access.count_texts(caller, len(texts))
         told = request.state.told = {"key": caller.id, "texts": len(texts)}
         if settings.log_texts != "never":
@@ -105,7 +106,7 @@ def _administration(app: FastAPI, service: Service) -> None:
     async def load(model: str, request: Request) -> Response:
         """Load a bundle as a new version; with "activate" it answers all requests from then on."""
         caller = service.access.admit(request, "admin")
-        asked = parse(shapes.LoadRequest, await _body(request, service))
+        asked = parse(shapes.LoadRequest, await json_of(request, service))
 
         async def work() -> None:
             version = await service.models.load(model, asked.path, asked.version)
@@ -122,7 +123,7 @@ def _administration(app: FastAPI, service: Service) -> None:
     async def route(model: str, request: Request) -> Response:
         """Set which share of the requests each version answers, and which versions shadow them."""
         caller = service.access.admit(request, "admin")
-        asked = parse(shapes.RouteRequest, await _body(request, service))
+        asked = parse(shapes.RouteRequest, await json_of(request, service))
         routes = Routes(percent=asked.percent, shadow=asked.shadow)
         await recorded(caller, "route", model, service.models.route(model, routes), **routes.model_dump())
         return _model(service, model)
@@ -222,30 +223,6 @@ def _described(asked: type[BaseModel] | None, answer: type[BaseModel] | None, *r
     return described | {"openapi_extra": extra}
 
 
-async def _body(request: Request, service: Service) -> bytes:
-    """The whole body, within its size and time. Raises `Refusal` 408, 413, 415."""
-    most = service.settings.max_body_bytes
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refusal(415, "content_type", say("Send JSON, with Content-Type: application/json."))
-    too_large = Refusal(413, "too_large", say("The request has more than {most} bytes.", most=most))
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > most:
-        raise too_large
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(service.settings.body_seconds):
-            async for part in request.stream():
-                size += len(part)
-                if size > most:
-                    raise too_large
-                parts.append(part)
-    except TimeoutError:
-        raise Refusal(408, "slow", say("The request did not arrive whole in time.")) from None
-    except ClientDisconnect:
-        raise Refusal(400, "gone", say("The request broke off.")) from None
-    return b"".join(parts)
-
-
 def _timeout(request: Request, most: float) -> float:
     shown = request.headers.get(TIMEOUT)
     if shown is None:
@@ -253,34 +230,6 @@ def _timeout(request: Request, most: float) -> float:
     if not shown.isascii() or not shown.isdigit() or not 1 <= int(shown[:9]) <= most * 1000:
         raise Refusal(422, "timeout", say("X-Timeout-Ms is a whole number from 1 to {most}.", most=round(most * 1000)))
     return int(shown) / 1000
-
-
-def _usable(texts: list[str], where: str, service: Service) -> list[str]:
-    """The texts as the engine is to read them. Raises `Refusal` 422 for too many, too long, empty."""
-    settings = service.settings
-    if len(texts) > settings.max_texts:
-        raise Refusal(
-            422,
-            "too_many_texts",
-            say("{count} texts came; at most {most} are taken.", count=len(texts), most=settings.max_texts),
-        )
-    found, faults = [], []
-    for number, text in enumerate(texts):
-        usable, problem = text_of(text)
-        if len(text) > settings.max_characters:
-            problem = say("the text is longer than {limit:,} characters", limit=settings.max_characters)
-        if problem:
-            place = f"{where}.{number}" + ("" if where == "texts" else ".text")
-            faults.append({"where": place, "problem": problem})
-        found.append(usable)
-    if faults:
-        raise Refusal(
-            422,
-            "invalid",
-            say("The request can't be used: {count} fault(s), see the details.", count=len(faults)),
-            details=faults[: shapes.FAULTS_SHOWN],
-        )
-    return found
 
 
 def _answer(name: str | int, labels: list[str], row: list[float]) -> dict[str, Any]:
