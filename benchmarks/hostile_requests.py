@@ -1,3 +1,4 @@
+# ruff: noqa: E501, S104 - an attack stays on its line, and 0.0.0.0 is one
 """What `benchmarks/hostile.py` sends: every attack with what must come of it, as a regular expression.
 
 An outcome is the status and code of the last answer ("422 invalid"), "closed" where the connection ended without one,

@@ -226,6 +226,8 @@ def _described(asked: type[BaseModel] | None, answer: type[BaseModel] | None, *r
     }
     if answer:
         described["responses"][200] = {"model": answer}
+    elif not asked:
+        described["responses"][200] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
     extra: dict[str, Any] = {}
     if asked:
         reference = {"$ref": f"#/components/schemas/{asked.__name__}"}

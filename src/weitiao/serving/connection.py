@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -90,11 +91,11 @@ class Connection(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _make_room(self) -> None:
-        others = [other for other in self.connections if other is not self and other.idle]
-        if others:
-            oldest = min(others, key=lambda other: other.used_at)
-            self.connections.discard(oldest)
-            oldest.transport.abort()
+        idle = [each for each in self.connections if isinstance(each, Connection) and each is not self and each.idle]
+        # Several at once: a flood of connections mustn't cost a search each.
+        for each in heapq.nsmallest(1 + len(idle) // 20, idle, key=lambda each: each.used_at):
+            self.connections.discard(each)
+            each.transport.abort()
 
     def _expect_headers(self) -> None:
         self._in_headers = True

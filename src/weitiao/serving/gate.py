@@ -53,7 +53,10 @@ class Gate:
             await send(message)
 
         try:
-            if refusal := self._stranger(headers.get(b"host", ""), headers.get(b"origin", "")):
+            hosts = b",".join(
+                value for name, value in scope["headers"] if name == b"host"
+            )  # of two, neither is loopback
+            if refusal := self._stranger(hosts.decode("latin-1"), headers.get(b"origin", "")):
                 await refuse(refusal, scope, answered)
             else:
                 await self._app(scope, receive, answered)

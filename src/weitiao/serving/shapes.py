@@ -34,6 +34,12 @@ class Item(Asked):
 class PredictRequest(Asked):
     """Either ``texts`` or ``items``; ``model`` where there are several; ``echo`` to get the texts back."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": [name], "properties": {name: {"type": "array"}}} for name in ("texts", "items")]
+        }
+    )
+
     # The first fault of a list ends its reading: millions of them would hold up every other request.
     texts: list[str] | None = Field(None, min_length=1, fail_fast=True)
     items: list[Item] | None = Field(None, min_length=1, fail_fast=True)
