@@ -189,7 +189,8 @@ def schemathesis(service: Service, cases: int, folder: Path) -> dict[str, Any]:
     report = folder / "schemathesis.json"
     call = [
         str(Path(sys.executable).with_name("schemathesis")), "--no-color", "run", f"{service.url}/openapi.json",
-        "--url", service.url, "-H", f"Authorization: Bearer {service.keys['admin']}", "--checks", "all", "--exclude-checks", "positive_data_acceptance",
+        "--url", service.url, "-H", f"Authorization: Bearer {service.keys['admin']}", "--checks", "all",
+        "--exclude-checks", "positive_data_acceptance",
         "--max-examples", str(cases), "--seed", "3", "--generation-database", "none", "--continue-on-failure",
         "--workers", "1", "--report", "json", "--report-json-path", str(report), "--suppress-health-check", "all",
     ]  # fmt: skip

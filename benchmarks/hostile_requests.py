@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import psutil
 
 MARK = "hostile-text-7f3a"  # in every text, and never in the log
 JSON = {"Content-Type": "application/json"}
@@ -467,7 +468,9 @@ def slow_attacks(target: Target) -> list[Attack]:
             end = time.monotonic() + 60
             while time.monotonic() < end:
                 time.sleep(1)
-                if connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                # The service's end is looked at: one that gives up on a client that reads nothing can't tell it so.
+                own = connection.getsockname()
+                if not any(each.raddr == own and each.pid for each in psutil.net_connections("tcp")):
                     return "cut off"
         return "still open"
 
