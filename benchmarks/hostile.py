@@ -252,6 +252,11 @@ def planted(bundle: Path, folder: Path) -> Path:
     return root / "good"
 
 
+def save(found: dict[str, Any]) -> None:
+    """Write what was found so far."""
+    (RESULTS / "hostile.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def main() -> int:
     """Attack with keys, then without, then the document."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -296,6 +301,7 @@ def main() -> int:
         healthy.ended = True
         service.stop()
         found["log_without_keys"] = look_at_log(service)
+        save(found)
 
         (folder / "document").mkdir()
         service = Service(good, folder / "document", "--keys")
@@ -306,7 +312,7 @@ def main() -> int:
     parts = [*found["attacks"], *(value for value in found.values() if isinstance(value, dict) and "ok" in value)]
     found["not_ok"] = [part.get("name", "see there") for part in parts if not part["ok"]]
     found["attacks_sent"] = len(found["attacks"])
-    (RESULTS / "hostile.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    save(found)
     print(json.dumps({name: value for name, value in found.items() if name != "attacks"}, indent=1, ensure_ascii=False))
     return 1 if found["not_ok"] else 0
 
