@@ -72,9 +72,9 @@ class Access:
         caller = self.who(request)
         if not caller:
             raise Refusal(401, "key", say("This needs a valid key: Authorization: Bearer wt_…"))
+        self._count_request(caller)  # what it may not do counts too
         if scope not in caller.scopes:
             raise Refusal(403, "scope", say("This key may not do that: it lacks the scope {scope}.", scope=scope))
-        self._count_request(caller)
         return caller
 
     def who(self, request: Request) -> Caller | None:

@@ -69,14 +69,15 @@ def _prediction(app: FastAPI, service: Service) -> None:
         service.access.count_texts(caller, len(texts))
         told = request.state.told = {"key": caller.id, "texts": len(texts)}
         if settings.log_texts != "never":
-            told["text"] = texts if settings.log_texts == "plain" else [privacy.mask(text) for text in texts]
+            told["text"] = texts if settings.log_texts == "plain" else await _masked(texts)
         version, rows = await service.answer(asked.model, texts, deadline)
         told |= {"model": version.model, "version": version.name}
         labels = version.engine.labels
         answers = [_answer(name, labels, row) for name, row in zip(ids, rows, strict=True)]
         if asked.echo != "none":
-            for answer, text in zip(answers, texts, strict=True):
-                answer["text"] = text if asked.echo == "plain" else privacy.mask(text)
+            shown = texts if asked.echo == "plain" else await _masked(texts)
+            for answer, text in zip(answers, shown, strict=True):
+                answer["text"] = text
         return _json({"model": version.model, "version": version.name, "predictions": answers})
 
     @app.get("/v1/models", **_described(None, shapes.ModelList, 401, 403, 429))
@@ -87,17 +88,29 @@ def _prediction(app: FastAPI, service: Service) -> None:
 
 
 def _administration(app: FastAPI, service: Service) -> None:
+    async def administrator(request: Request, action: str, subject: str) -> Caller:
+        try:
+            return service.access.admit(request, "admin")
+        except Refusal as refusal:
+            if refusal.status == 403 and (caller := service.access.who(request)):
+                await noted(caller, action, subject, refusal.code, {})
+            raise
+
+    async def noted(caller: Caller, action: str, subject: str, outcome: str, details: dict[str, object]) -> None:
+        await asyncio.to_thread(audit.record, service.store, caller.id, action, subject, outcome, details)
+        told = {"key": caller.id, "action": action, "subject": subject, "outcome": outcome}
+        log.info("administration", extra=told)
+
     async def recorded(caller: Caller, action: str, subject: str, work: Awaitable[Any], **details: object) -> None:
-        outcome = "done"
+        outcome = "failed"
         try:
             await work
+            outcome = "done"
         except Refusal as refusal:
             outcome = refusal.code
             raise
         finally:
-            await asyncio.to_thread(audit.record, service.store, caller.id, action, subject, outcome, details)
-            told = {"key": caller.id, "action": action, "subject": subject, "outcome": outcome}
-            log.info("administration", extra=told)
+            await noted(caller, action, subject, outcome, details)
 
     @app.post(
         "/v1/models/{model}/versions",
@@ -105,7 +118,7 @@ def _administration(app: FastAPI, service: Service) -> None:
     )
     async def load(model: str, request: Request) -> Response:
         """Load a bundle as a new version; with "activate" it answers all requests from then on."""
-        caller = service.access.admit(request, "admin")
+        caller = await administrator(request, "load", model)
         asked = parse(shapes.LoadRequest, await json_of(request, service))
 
         async def work() -> None:
@@ -122,7 +135,7 @@ def _administration(app: FastAPI, service: Service) -> None:
     )
     async def route(model: str, request: Request) -> Response:
         """Set which share of the requests each version answers, and which versions shadow them."""
-        caller = service.access.admit(request, "admin")
+        caller = await administrator(request, "route", model)
         asked = parse(shapes.RouteRequest, await json_of(request, service))
         routes = Routes(percent=asked.percent, shadow=asked.shadow)
         await recorded(caller, "route", model, service.models.route(model, routes), **routes.model_dump())
@@ -131,14 +144,14 @@ def _administration(app: FastAPI, service: Service) -> None:
     @app.post("/v1/models/{model}/rollback", **_described(None, shapes.ModelState, 401, 403, 404, 409, 429))
     async def roll_back(model: str, request: Request) -> Response:
         """Go back to the routes before the present ones."""
-        caller = service.access.admit(request, "admin")
+        caller = await administrator(request, "rollback", model)
         await recorded(caller, "rollback", model, service.models.roll_back(model))
         return _model(service, model)
 
     @app.get("/v1/audit", **_described(None, shapes.AuditList, 401, 403, 429))
     async def read_audit(request: Request) -> Response:
         """The latest acts of administration, newest first."""
-        service.access.admit(request, "admin")
+        await administrator(request, "read audit", "")
         return _json({"entries": await asyncio.to_thread(audit.latest, service.store, AUDIT_SHOWN)})
 
 
@@ -214,6 +227,8 @@ def _described(asked: type[BaseModel] | None, answer: type[BaseModel] | None, *r
     }
     if answer:
         described["responses"][200] = {"model": answer}
+    elif not asked:
+        described["responses"][200] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
     extra: dict[str, Any] = {}
     if asked:
         reference = {"$ref": f"#/components/schemas/{asked.__name__}"}
@@ -227,9 +242,14 @@ def _timeout(request: Request, most: float) -> float:
     shown = request.headers.get(TIMEOUT)
     if shown is None:
         return most
-    if not shown.isascii() or not shown.isdigit() or not 1 <= int(shown[:9]) <= most * 1000:
+    if not (shown.isascii() and shown.isdigit() and len(shown) < 10 and 1 <= int(shown) <= most * 1000):
         raise Refusal(422, "timeout", say("X-Timeout-Ms is a whole number from 1 to {most}.", most=round(most * 1000)))
     return int(shown) / 1000
+
+
+async def _masked(texts: list[str]) -> list[str]:
+    """In a thread: the longest texts take seconds, in which others want their answers."""
+    return await asyncio.to_thread(lambda: [privacy.mask(text) for text in texts])
 
 
 def _answer(name: str | int, labels: list[str], row: list[float]) -> dict[str, Any]:

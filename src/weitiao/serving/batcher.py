@@ -60,17 +60,19 @@ class Batcher:
         self._thread = threading.Thread(target=self._run, name="weitiao-batcher", daemon=True)
         self._thread.start()
 
-    @property
-    def seconds_to_wait(self) -> float:
-        """How long a text that comes now will wait, judged by the latest batches."""
-        return self.queued * self._seconds_a_text
+    def seconds_to_wait(self, texts: int) -> float:
+        """How long a request of ``texts`` that comes now will wait, judged by the latest batches.
+
+        Of each request before it no more texts go first than it has itself, but for the batch that is gathered now.
+        """
+        return min(self.queued, len(self._works) * texts + self._batch_texts) * self._seconds_a_text
 
     async def submit(self, texts: Sequence[str], deadline: float) -> Probabilities:
         """Probabilities ``[len(texts), labels]`` in order; ``deadline`` is a `time.monotonic` moment.
 
         Raises `Refusal` when the queue is full, when the deadline can't be met or passed, and when the engine failed.
         """
-        wait, now = self.seconds_to_wait, time.monotonic()
+        wait, now = self.seconds_to_wait(len(texts)), time.monotonic()
         if self._closing:
             raise Refusal.closing()
         if self.queued and self.queued + len(texts) > self._queue_texts:
@@ -118,7 +120,7 @@ class Batcher:
                 self.queued -= len(work.texts) - work.begun
             elif work.deadline < now:
                 self.queued -= len(work.texts) - work.begun
-                self._tell(work, Refusal.too_late(self.seconds_to_wait))
+                self._tell(work, Refusal.too_late(self.queued * self._seconds_a_text))
             else:
                 kept.append(work)
         self._works = kept

@@ -53,10 +53,16 @@ class Gate:
             await send(message)
 
         try:
-            if refusal := self._strange_host(headers.get(b"host", "")):
+            hosts = b",".join(
+                value for name, value in scope["headers"] if name == b"host"
+            )  # of two, neither is loopback
+            if refusal := self._stranger(hosts.decode("latin-1"), headers.get(b"origin", "")):
                 await refuse(refusal, scope, answered)
             else:
                 await self._app(scope, receive, answered)
+        except Exception:
+            status = 500  # answered outside of us
+            raise
         finally:
             seconds = time.perf_counter() - began
             route = getattr(scope.get("route"), "path", "unmatched")
@@ -73,11 +79,14 @@ class Gate:
                 | state.get("told", {}),
             )
 
-    def _strange_host(self, host: str) -> Refusal | None:
-        """Without keys, a page in this machine's browser must not reach us by a name that it made point here."""
-        name = re.sub(r":\d*$", "", host)
-        if self._service.access.open and not is_loopback(name):
-            return Refusal(403, "host", say("Without keys, this service answers to localhost and 127.0.0.1 only."))
+    def _stranger(self, host: str, origin: str) -> Refusal | None:
+        """Without keys, another site's page in this machine's browser must not reach us: neither by a name that it
+        made point here, nor by requests that browsers send across sites without asking first.
+        """
+        local, own = is_loopback(re.sub(r":\d*$", "", host)), origin in ("", f"http://{host}", f"https://{host}")
+        if self._service.access.open and not (local and own):
+            message = say("Without keys, this service answers to localhost and 127.0.0.1 only, and to no other site.")
+            return Refusal(403, "host", message)
         return None
 
 

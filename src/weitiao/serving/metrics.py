@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 TENTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+JUDGED = "/v1/predict"  # what the figures are about: looking at a service must not change them
 WINDOW = 60  # seconds that the figures look back on
 
 
@@ -78,15 +79,16 @@ class Metrics:
         """One request was answered."""
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
-        now = self._now()
-        now.requests += 1
-        now.errors += status >= 500
-        now.seconds.append(seconds)
+        if route == JUDGED:
+            now = self._now()
+            now.requests += 1
+            now.errors += status >= 500
+            now.rejected += 400 <= status < 500 or status == 503
+            now.seconds.append(seconds)
 
     def rejected(self, reason: str) -> None:
         """One request was refused."""
         self._rejected.labels(reason).inc()
-        self._now().rejected += 1
 
     def predictions(self, version: Version, labels: list[str], confidences: list[float]) -> None:
         """Texts were answered by ``version``."""
@@ -130,7 +132,7 @@ class Metrics:
         return generate_latest(self.registry)
 
     def figures(self, queue_share: float, labels: Iterable[str] = ()) -> dict[str, float | None]:
-        """Figures of the last minute; None where nothing happened that could be judged.
+        """Figures of the last minute's requests for predictions; None where nothing happened that could be judged.
 
         up, requests_per_second, texts_per_second, error_rate, rejected_rate (shares of requests), p50_seconds,
         p99_seconds, queue_share, memory_mb, mean_confidence, uptime_seconds, and label_share:LABEL of the predictions

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from weitiao.bundle import Bundle
-from weitiao.errors import BundleError, StoreError
+from weitiao.errors import BundleError, MissingExtraError, StoreError
 from weitiao.languages import say
 from weitiao.runtime.engine import Engine, open_engine
 from weitiao.serving.batcher import Batcher
@@ -130,7 +130,10 @@ class Models:
         """Load one more version of ``model`` (or the first of a new model); it answers nothing yet."""
         if not re.fullmatch(NAME, model) or not (version is None or re.fullmatch(NAME, version)):
             raise Refusal(422, "bad_name", say("A name has 1 to 64 letters, digits, points, hyphens and underscores."))
-        folder = Path(path).resolve()
+        try:
+            folder = Path(path).resolve()
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL: it lies nowhere
+            folder = Path("/")
         if not any(folder != root and folder.is_relative_to(root) for root in self._allowed):
             raise Refusal(403, "folder", say("The bundle doesn't lie in a folder that this service may load from."))
         async with self._change:
@@ -142,7 +145,7 @@ class Models:
                         return present
                     raise Refusal(409, "version_exists", say("Another bundle has this version's name already."))
                 loaded = await self._load(model, name, str(folder), bundle.digest)
-            except BundleError as error:
+            except (BundleError, MissingExtraError) as error:
                 raise Refusal(422, "bundle", str(error)) from None
             if model not in self.routes:
                 self._started_with[model] = bundle.digest
@@ -172,10 +175,13 @@ class Models:
             if model not in self.versions or not before:
                 raise Refusal(409, "nothing_before", say("There is nothing to go back to."))
             for version, source in before.versions.items():
-                if version not in self.versions[model]:
+                present = self.versions[model].get(version)
+                if present and present.bundle.digest != source.digest:
+                    raise Refusal(409, "version_exists", say("Another bundle has this version's name already."))
+                if not present:
                     try:
                         await self._load(model, version, source.path, source.digest)
-                    except BundleError as error:
+                    except (BundleError, MissingExtraError) as error:
                         raise Refusal(409, "bundle", str(error)) from None
             self._set(model, before.routes)
             await self._unload_idle(model)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from weitiao.serving.service import Service
 
 BACKLOG = 2048
+UNREAD_SECONDS = 30  # after which a client that takes none of its answer is given up
 
 
 def serve(
@@ -57,6 +58,7 @@ def serve(
         check_keys(resolved, store)
         tls = tls_of(resolved)
         with bound(resolved) as listener:
+            allow_files(resolved)
             runner = asyncio.Runner(loop_factory=_loop_factory())
             with runner:
                 return runner.run(_serve(resolved, store, named, fresh, listener, tls, ready))
@@ -210,6 +212,8 @@ def bound(settings: ServiceSettings) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
         listener.bind(address)
     except OSError as error:
         raise OutputError(
@@ -221,6 +225,19 @@ def bound(settings: ServiceSettings) -> socket.socket:
             )
         ) from None
     return listener
+
+
+def allow_files(settings: ServiceSettings) -> None:
+    """Let the process have as many open files as connections may need, as far as the system's hard limit goes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * settings.max_connections + 1024  # connections that are being ended still count
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 async def _tell_when(server: uvicorn.Server, tell: Callable[[], None]) -> None:
