@@ -664,7 +664,7 @@ CHINESE: dict[str, str] = {
     "X-Timeout-Ms is a whole number from 1 to {most}.": "X-Timeout-Ms 应为 1 到 {most} 的整数。",
     "{count} texts came; at most {most} are taken.": "收到 {count} 条文本；最多接受 {most} 条。",
     # serving/gate.py
-    "Without keys, this service answers to localhost and 127.0.0.1 only.": "未启用密钥时，本服务只响应 localhost 和 127.0.0.1。",
+    "Without keys, this service answers to localhost and 127.0.0.1 only, and to no other site.": "未启用密钥时，本服务只响应 localhost 和 127.0.0.1，不响应其他网站。",
     # serving/models.py
     "A name has 1 to 64 letters, digits, points, hyphens and underscores.": "名称由 1 到 64 个字母、数字、点、连字符和下划线组成。",
     "The bundle doesn't lie in a folder that this service may load from.": "模型包不在本服务允许加载的文件夹内。",
