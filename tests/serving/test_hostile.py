@@ -242,6 +242,7 @@ def test_an_unforeseen_error_is_counted_as_one(tmp_path: Path) -> None:
 def test_the_log_stays_json(service: Running) -> None:
     with service.client() as client:
         client.post("/v1/models/%0a%22,%22level%22:%22critical/versions", json={"path": "/"})
+        client.post("/v1/models/%E2%80%A8%C2%85%C2%9B31m/versions", json={"path": "/"})  # line ends to some readers
         client.get("/healthz", headers={"X-Request-Id": '","level":"critical'})
     assert all(line["level"] != "critical" for line in service.lines())
     assert json.dumps(service.lines())

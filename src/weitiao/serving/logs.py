@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any, TextIO
 from weitiao.privacy import mask
 
 KEPT = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+BREAKS = re.compile("[\x7f-\x9f\u2028\u2029]")  # which JSON leaves as they are, and some readers of logs end lines at
 
 
 class JsonFormatter(logging.Formatter):
@@ -35,7 +37,7 @@ class JsonFormatter(logging.Formatter):
             line["error"] = type(record.exc_info[1]).__name__
             frames = traceback.extract_tb(record.exc_info[2])
             line["at"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]]
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(line, ensure_ascii=False, default=str))
 
 
 def set_up(stream: TextIO = sys.stderr) -> None:
