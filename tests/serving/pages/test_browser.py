@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from weitiao.store import audit, keys
@@ -104,6 +105,7 @@ def test_figures_refresh_by_themselves_and_keep_what_was_typed(seen, start):
     page.fill("textarea", "half a sentence")
     page.locator("#models details").first.locator("summary").click()
     before = page.locator("#figures").inner_text()
+    assert httpx.post(f"{running.url}/v1/predict", json={"texts": ["a"]}).status_code == 200
     running.service.drain()  # also ends the connection that is open
     with page.expect_response("**/state"):
         page.clock.run_for(5100)
