@@ -2,7 +2,7 @@
 
     python benchmarks/serving.py BUNDLE [--texts TABLE] [--seconds 60]
 
-1. bulk: texts/s of the engine alone; 2. capacity: closed loop at 64 connections, one text and 32 texts a request;
+1. bulk: texts/s of the engine alone; 2. capacity: closed loop, 64 connections with one text a request, 8 with 32;
 3. open loop at 50 %, 100 % and 200 % of the capacity with one text a request, a tenth of the requests invalid: every
 answer is compared with the offline prediction of its text; 4. SIGTERM, swap and roll back under load, SIGKILL, restart.
 
@@ -93,6 +93,7 @@ class Load:
     """Requests from one event loop over at most 64 connections, and a judgement of every answer."""
 
     def __init__(self, url: str, texts: list[str], expected: dict[str, dict[str, float]], a_request: int = 1) -> None:
+        self.connections = CONNECTIONS if a_request == 1 else CONNECTIONS // 8
         self.texts, self.expected, self.a_request = texts, expected, a_request
         self.tally: Counter[str] = Counter()
         self.seconds: list[float] = []
@@ -104,8 +105,11 @@ class Load:
         self.random = random.Random(0)
         self.number = 0
 
-    async def send(self, invalid_share: float, scheduled: float) -> None:
-        """One request; its time counts from when it was due, so that waiting for a connection isn't hidden."""
+    async def send(self, invalid_share: float, scheduled: float) -> float:
+        """One request; returns the seconds that the service asks to wait before the next.
+
+        Its time counts from when it was due, so that waiting for a connection isn't hidden.
+        """
         self.number += 1
         headers = {"Content-Type": "application/json"}
         if self.random.random() < invalid_share:
@@ -120,13 +124,14 @@ class Load:
                 told = json.loads(await response.read())
         except aiohttp.ClientConnectorError:
             self.tally["refused connection"] += 1
-            return
+            return 0
         except aiohttp.ClientError as error:
             self.tally[f"lost: {type(error).__name__}"] += 1
-            return
+            return 0
         self.judge(response.status, response.headers, told, chosen)
         if response.status == 200:
             self.seconds.append(time.perf_counter() - scheduled)
+        return float(response.headers.get("Retry-After", 0))
 
     def judge(
         self, status: int, headers: Mapping[str, str], told: dict[str, Any], chosen: dict[str, str] | None
@@ -159,10 +164,10 @@ class Load:
 
         async def one() -> None:
             while time.perf_counter() < end:
-                await self.send(0, time.perf_counter())
+                await asyncio.sleep(await self.send(0, time.perf_counter()))
 
         began = time.perf_counter()
-        await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
+        await asyncio.gather(*(one() for _ in range(self.connections)))
         return self.tally["right"] / (time.perf_counter() - began)
 
     async def open(self, rate: float, seconds: float, invalid_share: float = 0.1) -> float:

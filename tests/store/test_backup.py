@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, select, text
 
 from weitiao.errors import OutputError, StoreError
 from weitiao.store import open_store
-from weitiao.store.backup import DATABASE, MANIFEST, backup, restore
+from weitiao.store.backup import MANIFEST, SERVICE_FILE, backup, restore
 from weitiao.store.tables import Audit, Key, Usage
 
 # Each transaction adds a row to two tables: a copy of one moment holds as many of the one as of the other.
@@ -37,7 +37,7 @@ def key(name="k"):
 @pytest.fixture
 def state(tmp_path):
     """A service's folder with a key and what it used."""
-    with open_store(tmp_path / "state" / DATABASE) as store, store.write() as session:
+    with open_store(tmp_path / "state" / SERVICE_FILE) as store, store.write() as session:
         session.add(key())
         session.flush()
         session.add(Usage(key_id="k", day="2026-01-01", requests=3, texts=40))
@@ -51,16 +51,16 @@ def test_what_was_saved_comes_back(state, tmp_path):
     found = restore(tmp_path / "b.tar", tmp_path / "new" / "place")
     assert found["rows"] == made["rows"]
     assert {name: rows for name, rows in found["rows"].items() if rows} == {"keys": 1, "usage": 1}
-    with open_store(tmp_path / "new" / "place" / DATABASE) as store, store.read() as session:
+    with open_store(tmp_path / "new" / "place" / SERVICE_FILE) as store, store.read() as session:
         assert session.scalars(select(Key)).one().name == "客户"
         assert session.scalars(select(Usage)).one().texts == 40
-    assert os.listdir(tmp_path / "new" / "place") == [DATABASE], "nothing half done is left"
+    assert os.listdir(tmp_path / "new" / "place") == [SERVICE_FILE], "nothing half done is left"
 
 
 @pytest.mark.parametrize("name", ["state", "state/service.db", "sqlite:///{folder}/state/service.db", "open"])
 def test_every_way_to_name_the_database(state, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    store = open_store(state / DATABASE)
+    store = open_store(state / SERVICE_FILE)
     assert backup(store if name == "open" else name.format(folder=tmp_path), "b.tar")["rows"]["keys"] == 1
     store.close()
 
@@ -73,7 +73,9 @@ def test_both_files_are_readable_by_their_owner_only(state, tmp_path):
 
 
 def test_a_backup_beside_a_busy_writer_is_of_one_moment(state, tmp_path):
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(state / DATABASE)], stdout=subprocess.PIPE, text=True)
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(state / SERVICE_FILE)], stdout=subprocess.PIPE, text=True
+    )
     try:
         counts = []
         for number in range(5):
@@ -91,7 +93,7 @@ def test_a_backup_beside_a_busy_writer_is_of_one_moment(state, tmp_path):
 
 
 def test_rows_that_were_deleted_are_not_in_the_file(state, tmp_path):
-    with open_store(state / DATABASE) as store:
+    with open_store(state / SERVICE_FILE) as store:
         for secret in ("planted-and-deleted", None):
             with store.write() as session:
                 if secret:
@@ -121,17 +123,17 @@ def test_nothing_is_overwritten(state, tmp_path):
     with pytest.raises(OutputError, match=r"b\.tar"):
         backup(state, tmp_path / "b.tar")
     assert (tmp_path / "b.tar").read_bytes() == before
-    with open_store(state / DATABASE) as store, store.write() as session:
+    with open_store(state / SERVICE_FILE) as store, store.write() as session:
         session.add(key("newer"))
     with pytest.raises(StoreError, match="holds data"):
         restore(tmp_path / "b.tar", state)
-    with open_store(state / DATABASE) as store, store.read() as session:
+    with open_store(state / SERVICE_FILE) as store, store.read() as session:
         assert len(session.scalars(select(Key)).all()) == 2
 
 
 def test_a_backup_of_an_older_weitiao_is_upgraded(state, tmp_path):
     """As 0001 with a table fewer and no version: what a database looked like before the first revision."""
-    with create_engine(f"sqlite:///{state / DATABASE}").begin() as connection:
+    with create_engine(f"sqlite:///{state / SERVICE_FILE}").begin() as connection:
         for table in ("usage", "notifications", "keys", "deployments", "audit", "alarms"):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("DELETE FROM alembic_version"))
@@ -142,7 +144,7 @@ def test_a_backup_of_an_older_weitiao_is_upgraded(state, tmp_path):
 
 
 def test_a_backup_of_a_newer_weitiao_is_told_and_nothing_is_left(state, tmp_path):
-    with create_engine(f"sqlite:///{state / DATABASE}").begin() as connection:
+    with create_engine(f"sqlite:///{state / SERVICE_FILE}").begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     assert backup(state, tmp_path / "b.tar")["revision"] == "9999"
     with pytest.raises(StoreError, match="newer"):
@@ -161,7 +163,7 @@ def packed(path, files):
 
 
 def manifest_for(content, **changes):
-    file = {"path": DATABASE, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    file = {"path": SERVICE_FILE, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     return json.dumps({"format": 1, "file": file} | changes).encode()
 
 
@@ -169,20 +171,20 @@ PLAIN = tarfile.REGTYPE
 HOSTILE = {
     "no tar": None,
     "empty": [],
-    "a path that leaves": [(MANIFEST, manifest_for(b"x"), PLAIN), ("../" + DATABASE, b"x", PLAIN)],
-    "an absolute path": [(MANIFEST, manifest_for(b"x"), PLAIN), ("/tmp/" + DATABASE, b"x", PLAIN)],
-    "a third file": [(MANIFEST, manifest_for(b"x"), PLAIN), (DATABASE, b"x", PLAIN), ("more", b"x", PLAIN)],
-    "a link": [(MANIFEST, manifest_for(b""), PLAIN), (DATABASE, b"", tarfile.SYMTYPE)],
-    "a hard link": [(MANIFEST, manifest_for(b""), PLAIN), (DATABASE, b"", tarfile.LNKTYPE)],
-    "a device": [(MANIFEST, manifest_for(b""), PLAIN), (DATABASE, b"", tarfile.CHRTYPE)],
-    "no JSON": [(MANIFEST, b"{", PLAIN), (DATABASE, b"x", PLAIN)],
-    "a list": [(MANIFEST, b"[1]", PLAIN), (DATABASE, b"x", PLAIN)],
-    "no characters": [(MANIFEST, b"\xff\xfe\xfa", PLAIN), (DATABASE, b"x", PLAIN)],
-    "deep nesting": [(MANIFEST, b"[" * 100_000, PLAIN), (DATABASE, b"x", PLAIN)],
-    "a huge manifest": [(MANIFEST, b" " * (1 << 21), PLAIN), (DATABASE, b"x", PLAIN)],
-    "another format": [(MANIFEST, manifest_for(b"x", format=2), PLAIN), (DATABASE, b"x", PLAIN)],
-    "another content": [(MANIFEST, manifest_for(b"y"), PLAIN), (DATABASE, b"x", PLAIN)],
-    "no database": [(MANIFEST, manifest_for(b"x" * 5000), PLAIN), (DATABASE, b"x" * 5000, PLAIN)],
+    "a path that leaves": [(MANIFEST, manifest_for(b"x"), PLAIN), ("../" + SERVICE_FILE, b"x", PLAIN)],
+    "an absolute path": [(MANIFEST, manifest_for(b"x"), PLAIN), ("/tmp/" + SERVICE_FILE, b"x", PLAIN)],
+    "a third file": [(MANIFEST, manifest_for(b"x"), PLAIN), (SERVICE_FILE, b"x", PLAIN), ("more", b"x", PLAIN)],
+    "a link": [(MANIFEST, manifest_for(b""), PLAIN), (SERVICE_FILE, b"", tarfile.SYMTYPE)],
+    "a hard link": [(MANIFEST, manifest_for(b""), PLAIN), (SERVICE_FILE, b"", tarfile.LNKTYPE)],
+    "a device": [(MANIFEST, manifest_for(b""), PLAIN), (SERVICE_FILE, b"", tarfile.CHRTYPE)],
+    "no JSON": [(MANIFEST, b"{", PLAIN), (SERVICE_FILE, b"x", PLAIN)],
+    "a list": [(MANIFEST, b"[1]", PLAIN), (SERVICE_FILE, b"x", PLAIN)],
+    "no characters": [(MANIFEST, b"\xff\xfe\xfa", PLAIN), (SERVICE_FILE, b"x", PLAIN)],
+    "deep nesting": [(MANIFEST, b"[" * 100_000, PLAIN), (SERVICE_FILE, b"x", PLAIN)],
+    "a huge manifest": [(MANIFEST, b" " * (1 << 21), PLAIN), (SERVICE_FILE, b"x", PLAIN)],
+    "another format": [(MANIFEST, manifest_for(b"x", format=2), PLAIN), (SERVICE_FILE, b"x", PLAIN)],
+    "another content": [(MANIFEST, manifest_for(b"y"), PLAIN), (SERVICE_FILE, b"x", PLAIN)],
+    "no database": [(MANIFEST, manifest_for(b"x" * 5000), PLAIN), (SERVICE_FILE, b"x" * 5000, PLAIN)],
 }
 
 
@@ -221,10 +223,10 @@ def test_what_is_not_there_is_told(state, tmp_path):
 
 @pytest.mark.parametrize("content", [b"not a database, though long enough to have a header " * 30, b""])
 def test_a_file_that_is_no_database_of_ours_is_not_saved(tmp_path, content):
-    (tmp_path / DATABASE).write_bytes(content)
+    (tmp_path / SERVICE_FILE).write_bytes(content)
     with pytest.raises(StoreError, match=r"service\.db"):
         backup(tmp_path, tmp_path / "b.tar")
-    assert os.listdir(tmp_path) == [DATABASE]
+    assert os.listdir(tmp_path) == [SERVICE_FILE]
 
 
 def test_postgresql_is_told_its_own_commands_without_the_password(tmp_path):

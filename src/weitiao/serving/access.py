@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 COOKIE = "weitiao_session"
 SESSION_SECONDS = 8 * 3600
+SESSIONS = 1000  # at the same time
 BURST_SECONDS = 10  # of its rate that a key may use at once
 
 
@@ -98,6 +99,8 @@ class Access:
         self._sessions = {name: held for name, held in self._sessions.items() if held[1] > now}
         name = secrets.token_urlsafe(32)
         self._sessions[name] = (key.id, now + SESSION_SECONDS)
+        while len(self._sessions) > SESSIONS:
+            del self._sessions[next(iter(self._sessions))]  # the oldest
         return name
 
     def log_out(self, request: Request) -> None:
@@ -112,6 +115,10 @@ class Access:
             midnight = 86_400 - time.time() % 86_400
             raise Refusal(429, "quota", say("This key's texts for today are used up."), midnight)
         spent.texts += texts
+
+    def give_back(self, caller: Caller, texts: int) -> None:
+        """Take back a charge: the texts weren't answered."""
+        self._of(caller).texts -= texts
 
     def take_used(self) -> list[tuple[str, str, int, int]]:
         """What was used since the last call, as (key, day, requests, texts); hand it to `write_used`."""

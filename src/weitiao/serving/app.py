@@ -66,11 +66,10 @@ def _prediction(app: FastAPI, service: Service) -> None:
             texts = asked.texts or []
             ids = [str(number) for number in range(len(texts))]
         texts = usable(texts, "texts" if asked.items is None else "items", service)
-        service.access.count_texts(caller, len(texts))
         told = request.state.told = {"key": caller.id, "texts": len(texts)}
         if settings.log_texts != "never":
             told["text"] = texts if settings.log_texts == "plain" else await _masked(texts)
-        version, rows = await service.answer(asked.model, texts, deadline)
+        version, rows = await service.answer(caller, asked.model, texts, deadline)
         told |= {"model": version.model, "version": version.name}
         labels = version.engine.labels
         answers = [_answer(name, labels, row) for name, row in zip(ids, rows, strict=True)]

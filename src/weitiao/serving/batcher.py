@@ -42,7 +42,8 @@ class Work:
 class Batcher:
     """One thread that computes batches of up to ``batch_texts``, gathered for at most ``wait`` seconds.
 
-    Long requests and short ones share every batch, so that one request with many texts doesn't hold up the others.
+    Requests take turns by half a batch each: one with many texts doesn't hold up the others, and of many that came
+    together the first ones are answered first instead of all at the end.
     ``submit`` belongs to the event loop that the batcher was started in.
     """
 
@@ -52,6 +53,7 @@ class Batcher:
         self.queued = 0
         self._compute, self._watch = compute, watch
         self._batch_texts, self._wait, self._queue_texts = batch_texts, wait, queue_texts
+        self._quantum = max(1, batch_texts // 2)
         self._works: deque[Work] = deque()
         self._change = threading.Condition()
         self._closing = False
@@ -63,9 +65,10 @@ class Batcher:
     def seconds_to_wait(self, texts: int) -> float:
         """How long a request of ``texts`` that comes now will wait, judged by the latest batches.
 
-        Of each request before it no more texts go first than it has itself, but for the batch that is gathered now.
+        Of each request before it no more texts go first than fit into the rounds that it needs itself.
         """
-        return min(self.queued, len(self._works) * texts + self._batch_texts) * self._seconds_a_text
+        rounds = -(-texts // self._quantum)
+        return min(self.queued, len(self._works) * rounds * self._quantum) * self._seconds_a_text
 
     async def submit(self, texts: Sequence[str], deadline: float) -> Probabilities:
         """Probabilities ``[len(texts), labels]`` in order; ``deadline`` is a `time.monotonic` moment.
@@ -126,18 +129,20 @@ class Batcher:
         self._works = kept
 
     def _take(self) -> list[tuple[Work, int, int]]:
-        room, batch, unfinished = self._batch_texts, [], []
-        while room and self._works:
+        """Round robin: each request in turn gives up to a quantum of its texts, then goes to the end of the queue."""
+        room, batch, later = self._batch_texts, [], deque[Work]()
+        while room and (self._works or later):
+            if not self._works:
+                self._works, later = later, deque()
             work = self._works.popleft()
-            share = max(1, room // (len(self._works) + 1))
-            end = min(len(work.texts), work.begun + share)
+            end = min(len(work.texts), work.begun + min(self._quantum, room))
             batch.append((work, work.begun, end))
             room -= end - work.begun
             self.queued -= end - work.begun
             work.begun = end
             if end < len(work.texts):
-                unfinished.append(work)
-        self._works.extendleft(reversed(unfinished))
+                later.append(work)
+        self._works.extend(later)
         return batch
 
     def _answer(self, batch: list[tuple[Work, int, int]]) -> None:

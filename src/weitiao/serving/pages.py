@@ -160,10 +160,9 @@ async def _answer(request: Request, service: Service, caller: Caller, tried: Att
             say("{count} texts came; at most {most} are taken.", count=len(lines), most=TRIED_TEXTS),
         )
     texts = usable(lines, "texts", service)
-    service.access.count_texts(caller, len(texts))
     request.state.told = {"key": caller.id, "texts": len(texts)}
     deadline = time.monotonic() + service.settings.deadline_seconds
-    version, rows = await service.answer(tried.model or None, texts, deadline)
+    version, rows = await service.answer(caller, tried.model or None, texts, deadline)
     request.state.told |= {"model": version.model, "version": version.name}
     tried.answered_by = f"{version.model} {version.name}"
     tried.answers = answer_views(version, lines, rows)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from weitiao.alerts import Alarms, Courier
 from weitiao.errors import WeitiaoError
-from weitiao.serving.access import Access
+from weitiao.serving.access import Access, Caller
 from weitiao.serving.metrics import Metrics
 from weitiao.serving.models import Models, Version
 from weitiao.serving.refusal import Refusal
@@ -76,10 +76,20 @@ class Service:
         self.draining = True
         self.metrics.closing()
 
-    async def answer(self, model: str | None, texts: list[str], deadline: float) -> tuple[Version, list[list[float]]]:
-        """The version that answered and its rounded probabilities ``[texts][labels]``; raises `Refusal`."""
+    async def answer(
+        self, caller: Caller, model: str | None, texts: list[str], deadline: float
+    ) -> tuple[Version, list[list[float]]]:
+        """The version that answered and its rounded probabilities ``[texts][labels]``, charged to the caller's day.
+
+        Raises `Refusal`, and then charges nothing.
+        """
         version, shadows = self.models.choose(model)
-        computed = await version.batcher.submit(texts, deadline)
+        self.access.count_texts(caller, len(texts))
+        try:
+            computed = await version.batcher.submit(texts, deadline)
+        except BaseException:  # a client that left is charged nothing either
+            self.access.give_back(caller, len(texts))
+            raise
         rows: list[list[float]] = computed.round(6).tolist()
         winners = computed.argmax(axis=1).tolist()
         labels = version.engine.labels

@@ -21,7 +21,7 @@ def record(
                 at=time.time(),
                 actor=actor[:200],
                 action=action,
-                subject=subject[:500],
+                subject=subject.replace("\0", "")[:500],  # PostgreSQL takes no NUL
                 outcome=outcome[:200],
                 details=details or {},
             )

@@ -21,10 +21,10 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from weitiao.errors import OutputError, StoreError
+from weitiao.files import sha256_of
 from weitiao.languages import say
-from weitiao.store.database import BUSY_SECONDS, Store, open_store
+from weitiao.store.database import BUSY_SECONDS, SERVICE_FILE, Store, open_store
 
-DATABASE = "service.db"
 MANIFEST = "manifest.json"
 FORMAT = 1
 MANIFEST_BYTES = 1 << 20
@@ -36,7 +36,7 @@ def database_in(state: str | os.PathLike[str]) -> str:
     text = os.fspath(state)
     if "://" in text or Path(text).is_file() or Path(text).suffix == ".db":
         return text
-    return str(Path(text) / DATABASE)
+    return str(Path(text) / SERVICE_FILE)
 
 
 def backup(state: Store | str | os.PathLike[str], out: str | os.PathLike[str]) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def backup(state: Store | str | os.PathLike[str], out: str | os.PathLike[str]) -
         raise OutputError(say("{path} is already there; a backup never replaces another. Name a new file.", path=out))
     try:
         with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=".backup-") as folder:
-            copy, packed = Path(folder) / DATABASE, Path(folder) / "backup.tar"
+            copy, packed = Path(folder) / SERVICE_FILE, Path(folder) / "backup.tar"
             revision, rows = _copy(source, copy)
             manifest = {
                 "format": FORMAT,
@@ -63,10 +63,10 @@ def backup(state: Store | str | os.PathLike[str], out: str | os.PathLike[str]) -
                 "made_at": time.time(),
                 "revision": revision,
                 "rows": rows,
-                "file": {"path": DATABASE, "bytes": copy.stat().st_size, "sha256": _sha256(copy)},
+                "file": {"path": SERVICE_FILE, "bytes": copy.stat().st_size, "sha256": sha256_of(copy)},
             }
             _pack(packed, copy, manifest)
-            found = {"file": str(out), "sha256": _sha256(packed), "bytes": packed.stat().st_size}
+            found = {"file": str(out), "sha256": sha256_of(packed), "bytes": packed.stat().st_size}
             os.rename(packed, out)
     except OSError as error:
         raise OutputError(say("{path} can't be written: {why}", path=out, why=error.strerror or error)) from None
@@ -86,7 +86,7 @@ def restore(file: str | os.PathLike[str], state: str | os.PathLike[str]) -> dict
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".restore-") as folder:
-            copy = Path(folder) / DATABASE
+            copy = Path(folder) / SERVICE_FILE
             _unpack(Path(file), copy)
             try:
                 open_store(copy).close()
@@ -197,7 +197,7 @@ def _pack(packed: Path, copy: Path, manifest: dict[str, Any]) -> None:
     written = json.dumps(manifest, indent=2).encode()
     with open(os.open(packed, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as raw:
         with tarfile.open(fileobj=raw, mode="w") as tar, copy.open("rb") as database:
-            for name, content, size in ((MANIFEST, io.BytesIO(written), len(written)), (DATABASE, database, None)):
+            for name, content, size in ((MANIFEST, io.BytesIO(written), len(written)), (SERVICE_FILE, database, None)):
                 entry = tarfile.TarInfo(name)
                 entry.size, entry.mode = copy.stat().st_size if size is None else size, 0o600
                 tar.addfile(entry, content)
@@ -210,10 +210,10 @@ def _unpack(file: Path, copy: Path) -> None:
     try:
         with tarfile.open(file, mode="r:") as tar:
             entries = {entry.name: entry for entry in tar}
-            if set(entries) != {MANIFEST, DATABASE} or not all(entry.isreg() for entry in entries.values()):
-                raise ValueError(say("it must hold {names} and nothing else", names=f"{MANIFEST}, {DATABASE}"))
+            if set(entries) != {MANIFEST, SERVICE_FILE} or not all(entry.isreg() for entry in entries.values()):
+                raise ValueError(say("it must hold {names} and nothing else", names=f"{MANIFEST}, {SERVICE_FILE}"))
             expected = _manifest(tar, entries[MANIFEST])
-            content = tar.extractfile(entries[DATABASE])
+            content = tar.extractfile(entries[SERVICE_FILE])
             assert content is not None  # a plain file has content
             size, digest = _write(content, copy)
     except OSError as error:
@@ -245,11 +245,6 @@ def _write(content: IO[bytes], copy: Path) -> tuple[int, str]:
             digest.update(chunk)
             size += file.write(chunk)
     return size, digest.hexdigest()
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _refuse_a_full(target: Path) -> None:
