@@ -20,7 +20,7 @@ def command(
     tls_cert: Annotated[str | None, typer.Option(metavar="FILE", help=say("Certificate chain (PEM) for TLS."))] = None,
     tls_key: Annotated[str | None, typer.Option(metavar="FILE", help=say("Private key (PEM) for TLS."))] = None,
     keys: Annotated[bool | None, typer.Option("--keys/--no-keys", help=say("Ask for keys on loopback too."))] = None,
-    fresh: Annotated[bool, typer.Option(help=say("Forget the routes that were set while serving."))] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help=say("Forget the routes that were set while serving."))] = False,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
