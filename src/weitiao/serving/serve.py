@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from weitiao.serving.service import Service
 
+LAST_SECONDS = 0.2
 BACKLOG = 2048
 UNREAD_SECONDS = 30  # after which a client that takes none of its answer is given up
 
@@ -119,6 +120,13 @@ def server_of(service: Service, app: Any) -> uvicorn.Server:
 
         def _leave(self) -> None:
             self.should_exit = True
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            """Close the port first: a connection that was just accepted gets a moment to bring its request."""
+            for server in self.servers:
+                server.close()
+            await asyncio.sleep(LAST_SECONDS)
+            await super().shutdown(sockets)
 
     loop = asyncio.get_running_loop()
     return Server(
