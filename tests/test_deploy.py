@@ -244,6 +244,19 @@ def test_the_dashboard_asks_for_metrics_that_there_are_and_for_each_of_them() ->
         assert metrics_in(variable.get("definition", "")) <= set(METRICS)
 
 
+def test_the_metrics_are_those_that_a_service_has() -> None:
+    from weitiao.serving.metrics import Metrics
+
+    metrics = Metrics()
+    metrics.request("/v1/predict", 200, 0.1)
+    families = list(metrics.registry.collect())
+    names = {f"{each.name}_{ending}" for each in families for ending in ("total", "bucket")}
+    names |= {each.name for each in families}
+    assert set(METRICS) <= names
+    ours = {each.name for each in families if each.name.startswith("weitiao_")}
+    assert {name for name in ours if not any(known.startswith(name) for known in METRICS)} == set()
+
+
 def test_the_dashboard_s_panels_lie_side_by_side() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in dashboard()["panels"]:

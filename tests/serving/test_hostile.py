@@ -246,3 +246,23 @@ def test_the_log_stays_json(service: Running) -> None:
         client.get("/healthz", headers={"X-Request-Id": '","level":"critical'})
     assert all(line["level"] != "critical" for line in service.lines())
     assert json.dumps(service.lines())
+
+
+def test_one_who_pipelines_and_leaves_is_no_error_of_ours(start: Started, first: Bundle) -> None:
+    service = start(str(first.path))
+    body = json.dumps(ASK).encode()
+    head = (
+        f"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    )
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", service.port)) as one:
+            one.sendall((head.encode() + b"\r\n\r\n" + body) * 100)
+            time.sleep(0.05)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset, not a farewell
+    with service.client() as client:
+        assert client.post("/v1/predict", json=ASK).status_code == 200
+    service.stop()
+    lines = service.lines()
+    assert {line["status"] for line in lines if line["message"] == "request"} <= {200, 499}
+    assert not [line for line in lines if line["level"] == "error" and line["logger"].startswith("weitiao")]
+    assert not [line for line in lines if "at" in line]  # a traceback

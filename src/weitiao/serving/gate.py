@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from weitiao.serving.service import Service
 
 ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+GONE = 499  # nginx's code for a client that went away
 log = logging.getLogger("weitiao.requests")
+
+
+class _GoneError(Exception):
+    """The connection was lost before its answer was written: of pipelined requests, uvicorn notices only the newest."""
 
 
 class Gate:
@@ -37,7 +42,7 @@ class Gate:
         state: dict[str, Any] = scope.setdefault("state", {})
         shown = headers.get(b"x-request-id", "")
         state["request_id"] = shown if ID.fullmatch(shown) else secrets.token_hex(8)
-        status = 499  # nginx's code for a client that went away
+        status = GONE
 
         async def answered(message: Message) -> None:
             nonlocal status
@@ -50,7 +55,10 @@ class Gate:
                 ]
                 if self._service.draining:
                     message["headers"].append((b"connection", b"close"))
-            await send(message)
+            try:
+                await send(message)
+            except RuntimeError:
+                raise _GoneError from None
 
         try:
             hosts = b",".join(
@@ -60,6 +68,8 @@ class Gate:
                 await refuse(refusal, scope, answered)
             else:
                 await self._app(scope, receive, answered)
+        except _GoneError:
+            status = GONE
         except Exception:
             status = 500  # answered outside of us
             raise
