@@ -198,13 +198,7 @@ def cache_folder() -> Path:
 
     ``WEITIAO_CACHE``, else ``weitiao`` in ``XDG_CACHE_HOME``, else ``~/.cache/weitiao``.
     """
-    named = os.environ.get("WEITIAO_CACHE")
-    if named:
-        return Path(named).expanduser().absolute()
-    shared = os.environ.get("XDG_CACHE_HOME", "")
-    # The specification says that a relative XDG_CACHE_HOME is to be ignored.
-    folder = Path(shared) if Path(shared).is_absolute() else Path("~/.cache").expanduser()
-    return folder / "weitiao"
+    return _own_folder("WEITIAO_CACHE", "XDG_CACHE_HOME", "~/.cache")
 
 
 def state_folder() -> Path:
@@ -212,12 +206,7 @@ def state_folder() -> Path:
 
     ``WEITIAO_STATE``, else ``weitiao`` in ``XDG_STATE_HOME``, else ``~/.local/state/weitiao``.
     """
-    named = os.environ.get("WEITIAO_STATE")
-    if named:
-        return Path(named).expanduser().absolute()
-    shared = os.environ.get("XDG_STATE_HOME", "")
-    folder = Path(shared) if Path(shared).is_absolute() else Path("~/.local/state").expanduser()
-    return folder / "weitiao"
+    return _own_folder("WEITIAO_STATE", "XDG_STATE_HOME", "~/.local/state")
 
 
 def versions() -> dict[str, str]:
@@ -229,6 +218,15 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _own_folder(ours: str, shared: str, usual: str) -> Path:
+    """The folder that the variable ``ours`` names, else ours in the one that ``shared`` names, else in ``usual``."""
+    if named := os.environ.get(ours):
+        return Path(named).expanduser().absolute()
+    # The specification says that a relative XDG_…_HOME is to be ignored.
+    folder = Path(os.environ.get(shared, ""))
+    return (folder if folder.is_absolute() else Path(usual).expanduser()) / "weitiao"
 
 
 def _cpuinfo(key: str) -> str:

@@ -17,7 +17,7 @@ from weitiao import privacy
 from weitiao.languages import say
 from weitiao.serving import shapes
 from weitiao.serving.access import Caller
-from weitiao.serving.gate import Gate, dumped
+from weitiao.serving.gate import Gate, dumped, response_to
 from weitiao.serving.incoming import json_of, usable
 from weitiao.serving.models import Routes
 from weitiao.serving.pages import add_pages
@@ -181,7 +181,7 @@ def _refusals(app: FastAPI, service: Service) -> None:
     @app.exception_handler(Refusal)
     async def refused(request: Request, refusal: Refusal) -> Response:
         service.metrics.rejected(refusal.code)
-        return _refused(request, refusal)
+        return response_to(refusal, request.scope)
 
     @app.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
@@ -190,14 +190,16 @@ def _refusals(app: FastAPI, service: Service) -> None:
             say("There is nothing here; the routes are in /openapi.json.") if code == "not_found" else error.detail
         )
         refusal = Refusal(error.status_code, code, message)
-        response = _refused(request, refusal)
+        response = response_to(refusal, request.scope)
         response.headers.update(error.headers or {})
         return response
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
         log.error("unforeseen", exc_info=error, extra={"request_id": request.state.request_id})
-        return _refused(request, Refusal(500, "internal", say("Something went wrong here. The log says more.")))
+        return response_to(
+            Refusal(500, "internal", say("Something went wrong here. The log says more.")), request.scope
+        )
 
 
 def _document(app: FastAPI) -> None:
@@ -267,9 +269,3 @@ def _model(service: Service, model: str) -> Response:
 
 def _json(value: object) -> Response:
     return Response(dumped(value), media_type="application/json")
-
-
-def _refused(request: Request, refusal: Refusal) -> Response:
-    told = getattr(request.state, "told", None)
-    request.state.told = (told or {}) | {"refused": refusal.code}
-    return Response(dumped(refusal.body(request.state.request_id)), refusal.status, refusal.headers, "application/json")

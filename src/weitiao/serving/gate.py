@@ -13,6 +13,7 @@ from weitiao.serving.access import is_loopback
 from weitiao.serving.refusal import Refusal
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from weitiao.serving.service import Service
@@ -65,7 +66,7 @@ class Gate:
                 value for name, value in scope["headers"] if name == b"host"
             )  # of two, neither is loopback
             if refusal := self._stranger(hosts.decode("latin-1"), headers.get(b"origin", "")):
-                await refuse(refusal, scope, answered)
+                await response_to(refusal, scope)(scope, _nothing, answered)
             else:
                 await self._app(scope, receive, answered)
         except _GoneError:
@@ -100,15 +101,13 @@ class Gate:
         return None
 
 
-async def refuse(refusal: Refusal, scope: Scope, send: Send) -> None:
-    """Send a refusal as JSON."""
+def response_to(refusal: Refusal, scope: Scope) -> Response:
+    """A refusal as JSON; the request's log line will name its code."""
     from starlette.responses import Response
 
-    scope["state"].setdefault("told", {})["refused"] = refusal.code
-    response = Response(
-        dumped(refusal.body(scope["state"]["request_id"])), refusal.status, refusal.headers, "application/json"
-    )
-    await response(scope, _nothing, send)
+    state = scope["state"]
+    state.setdefault("told", {})["refused"] = refusal.code
+    return Response(dumped(refusal.body(state["request_id"])), refusal.status, refusal.headers, "application/json")
 
 
 async def _nothing() -> Message:

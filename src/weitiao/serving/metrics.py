@@ -34,8 +34,7 @@ class Second:
     texts: int = 0
     seconds: list[float] = field(default_factory=list)
     labels: Counts[str] = field(default_factory=Counts)
-    confidence: float = 0.0
-    predictions: int = 0
+    confidence: float = 0.0  # their sum
 
 
 class Metrics:
@@ -102,7 +101,6 @@ class Metrics:
         for value in confidences:
             confidence.observe(value)
         now.texts += len(labels)
-        now.predictions += len(labels)
         now.confidence += sum(confidences)
 
     def batch(self, version: Version, texts: int, seconds: float) -> None:
@@ -142,23 +140,23 @@ class Metrics:
         spent = max(1.0, min(WINDOW, self._clock() - self.started_at))
         seconds = sorted(value for each in self._window for value in each.seconds)
         requests = sum(each.requests for each in self._window)
-        predictions = sum(each.predictions for each in self._window)
+        texts = sum(each.texts for each in self._window)
         counts: Counts[str] = sum((each.labels for each in self._window), Counts())
         found: dict[str, float | None] = {
             "up": self._is_up,
             "requests_per_second": requests / spent,
-            "texts_per_second": sum(each.texts for each in self._window) / spent,
+            "texts_per_second": texts / spent,
             "error_rate": sum(each.errors for each in self._window) / requests if requests else None,
             "rejected_rate": sum(each.rejected for each in self._window) / requests if requests else None,
             "p50_seconds": _quantile(seconds, 0.5),
             "p99_seconds": _quantile(seconds, 0.99),
             "queue_share": queue_share,
             "memory_mb": machine.resident_memory_mb(),
-            "mean_confidence": sum(each.confidence for each in self._window) / predictions if predictions else None,
+            "mean_confidence": sum(each.confidence for each in self._window) / texts if texts else None,
             "uptime_seconds": self._clock() - self.started_at,
         }
         for label in {*labels, *counts}:
-            found[f"label_share:{label}"] = counts[label] / predictions if predictions else None
+            found[f"label_share:{label}"] = counts[label] / texts if texts else None
         return found
 
     def _now(self) -> Second:
