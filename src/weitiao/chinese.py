@@ -676,6 +676,7 @@ CHINESE: dict[str, str] = {
     "{url} holds routes of {model} that can't be read. Start with --fresh.": "{url} 中 {model} 的路由无法读取。请用 --fresh 启动。",
     # serving/refusal.py
     "Too many texts wait already. Come back later.": "等待处理的文本过多，请稍后再试。",
+    "Too many requests are being answered already. Come back later.": "正在处理的请求过多，请稍后再试。",
     "The answer would come after the request's deadline. Come back later.": "无法在请求的时限内给出结果，请稍后再试。",
     "The service is shutting down. Ask again in a moment.": "服务正在关闭，请稍后再试。",
     "The model could not compute an answer. The log says more.": "模型未能算出结果，详见日志。",
