@@ -132,6 +132,7 @@ def shelf(
     _write(folder / "held-out.csv", [("text", "label"), *((text + "!", label) for text, label in sentences[:20])])
     _write(folder / "new.csv", [("number", "评论"), *((str(row), text) for row, (text, _) in enumerate(sentences[:9]))])
     shutil.copytree(tiny_bert, folder / "my-base")
+    shutil.copytree(ROOT / "examples", folder / "examples")
     with open_store(folder / "service" / "service.db") as store, store.write() as session:
         session.add(Key(id="k", name="a client", secret_sha256="0" * 64, scopes=[], created_at=0.0))
     with pytest.MonkeyPatch.context() as patch:

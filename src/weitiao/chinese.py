@@ -110,6 +110,8 @@ CHINESE: dict[str, str] = {
     "The column that holds the label.": "标签所在的列。",
     "The file's character encoding; found by itself without.": "文件的字符编码；不指定时自动识别。",
     "Refuse the bundle unless its digest is this one.": "仅当模型包的摘要值与此相同时才使用。",
+    "The column of a pair's other text.": "成对文本中另一段文本所在的列。",
+    "The column that holds the question (task qa).": "问题所在的列（qa 任务）。",
     # cli/bases.py
     "Say which base to start from for this table.": "推荐适合此表格的基座模型。",
     "Start from {base} with method {method}:": "建议使用基座模型 {base}，方法为 {method}：",
@@ -154,6 +156,8 @@ CHINESE: dict[str, str] = {
     "Folder for report.html and report.json.": "存放 report.html 和 report.json 的文件夹。",
     "Accuracy {accuracy}, macro-F1 {f1}, MCC {mcc:.3f}, AUROC {auroc}, calibration error {ece}.": "准确率 {accuracy}，宏平均 F1 {f1}，MCC {mcc:.3f}，AUROC {auroc}，校准误差 {ece}。",
     "Against {bundle}: accuracy {accuracy}; only this one right on {b} rows, only the other on {c} (McNemar's p = {p:.3g}).": "对比 {bundle}：其准确率 {accuracy}；仅本模型包答对的有 {b} 行，仅对方答对的有 {c} 行（McNemar 检验 p = {p:.3g}）。",
+    "On {n} rows: {metrics}.": "在 {n} 行上：{metrics}。",
+    "Against {bundle}, the difference is:": "与 {bundle} 相比，差值为：",
     # cli/keys.py
     "Its database, if not in a file.": "服务的数据库（不在文件中时）。",
     "Make a key; it is shown once.": "创建密钥；只显示一次。",
@@ -199,7 +203,6 @@ CHINESE: dict[str, str] = {
     "{database}: {rows} rows restored.": "{database}：已恢复 {rows} 行。",
     # cli/tune.py
     "Folder to make for the bundle.": "存放模型包的文件夹（新建）。",
-    "What is asked of a text: classify.": "要对文本做什么：classify（分类）。",
     "e5-small, minilm, a folder, or hub:org/name.": "e5-small、minilm、文件夹，或 hub:组织/名称。",
     "full, head or lora.": "full、head 或 lora。",
     "Table to choose by; else rows are held out.": "用于挑选模型的表格；不指定时留出部分行。",
@@ -219,6 +222,8 @@ CHINESE: dict[str, str] = {
     "Report: {path}": "报告：{path}",
     "Next:   weitiao compress {path} --out {smaller}": "下一步：weitiao compress {path} --out {smaller}",
     "Next:   weitiao predict {path} new.csv --out answers.csv\n  or    weitiao serve {path}": "下一步：weitiao predict {path} new.csv --out answers.csv\n  或    weitiao serve {path}",
+    "Measured on {n} held-out rows: {metrics}.": "在 {n} 行留出数据上的结果：{metrics}。",
+    "What is asked: classify, multilabel, pair, similarity, tag or qa.": "任务：classify（分类）、multilabel（多标签）、pair（句对）、similarity（相似度）、tag（实体标注）或 qa（问答）。",
     # client.py
     "{url} can't be reached: {why}": "无法连接 {url}：{why}",
     "{url} doesn't answer as a weitiao service does.": "{url} 的应答不像是 weitiao 服务。",
@@ -231,7 +236,7 @@ CHINESE: dict[str, str] = {
     "--to {to}: expected one of {known}.": "--to {to}：应为以下之一：{known}。",
     "--precision {precision} isn't possible with --to {to}: expected one of {known}.": "--to {to} 不支持 --precision {precision}：应为以下之一：{known}。",
     "{path} is compressed already ({engine}, {precision}). Compress the bundle that it was made from, with the digest {parent}.": "{path} 已经压缩过（{engine}，{precision}）。请压缩它的来源模型包，其摘要值为 {parent}。",
-    "Compression to {to} {precision} costs {drop:.2f} points of accuracy on {n} rows of {source} (95% interval {low:.2f} to {high:.2f}); {max_drop} are allowed, so nothing was kept. Allow more with --max-drop, keep it anyway with --force, or lose less with another --precision.": "压缩为 {to} {precision} 后，在 {source} 的 {n} 行上准确率下降 {drop:.2f} 个百分点（95% 区间 {low:.2f} 至 {high:.2f}）；允许的是 {max_drop} 个百分点，因此没有保留结果。可以用 --max-drop 放宽，用 --force 强行保留，或换一种 --precision 减少损失。",
+    "Compression to {to} {precision} costs {drop:.2f} points of {metric} on {n} rows of {source} (95% interval {low:.2f} to {high:.2f}); {max_drop} are allowed, so nothing was kept. Allow more with --max-drop, keep it anyway with --force, or lose less with another --precision.": "压缩为 {to} {precision} 后，在 {source} 的 {n} 行上 {metric} 下降 {drop:.2f} 个百分点（95% 区间 {low:.2f} 至 {high:.2f}），超过允许的 {max_drop}，因此未保留结果。可用 --max-drop 放宽，用 --force 强制保留，或换一种 --precision。",
     # compression/export.py
     "A base of the family {family} can't be exported to ONNX with this PyTorch, so it can't be compressed: {why}. The bundle itself keeps working with the torch engine.": "当前的 PyTorch 无法把 {family} 系列的基座模型导出为 ONNX，因此不能压缩：{why}。模型包本身仍可用 torch 引擎运行。",
     # compression/texts.py
@@ -258,6 +263,7 @@ CHINESE: dict[str, str] = {
     "{path} has no column “{name}” ({flag}). Its columns: {columns}.": "{path} 没有名为“{name}”的列（{flag}）。现有的列：{columns}。",
     "{path}: can't tell which column holds the text and which the label. Name both: --text COLUMN --label COLUMN. The columns, each with a value:\n{listed}": "{path}：无法判断哪一列是文本、哪一列是标签。请同时指明：--text 列名 --label 列名。各列及其一个取值：\n{listed}",
     "{path}: can't tell which column holds the text. Name it: --text COLUMN. The columns, each with a value:\n{listed}": "{path}：无法判断哪一列是文本。请指明：--text 列名。各列及其一个取值：\n{listed}",
+    "{path}: can't tell which column holds the {role}. Name it: {flag} COLUMN. Its columns: {columns}.": "{path}：无法判断哪一列是 {role}。请用 {flag} 列名 指定。现有的列：{columns}。",
     # data/decoding.py
     "{path} can't be read as {encoding} ({problem}). Name another --encoding, or leave it out.": "无法按 {encoding} 编码读取 {path}（{problem}）。请用 --encoding 指定其他编码，或不指定。",
     "{path} ends in the middle of a character, at byte {offset} ({encoding}): the copy is incomplete. Copy or export the file again.": "{path} 在一个字符的中间结束，位于第 {offset} 字节（{encoding}）：文件没有复制完整。请重新复制或导出。",
@@ -281,6 +287,9 @@ CHINESE: dict[str, str] = {
     "{path} does not exist. Check the name and the folder.": "{path} 不存在。请检查文件名和文件夹。",
     "{path} is in the old Excel format. Open it in Excel or WPS and save it as .xlsx.": "{path} 是旧版 Excel 格式。请用 Excel 或 WPS 打开并另存为 .xlsx。",
     "{path}: tables ending in “{ending}” are not known. Expected one of {known}; a text file with one row per line and a separator can be renamed to .csv.": "{path}：不支持扩展名为“{ending}”的表格。支持的扩展名：{known}；如果是每行一条记录、带分隔符的文本文件，可改名为 .csv。",
+    # data/read_conll.py
+    "{path} holds no tagged sentence. Expected a token and its tag a line, such as: 北 B-LOC": "{path} 中没有带标注的句子。每行应为一个词元及其标签，例如：北 B-LOC",
+    "a line doesn't hold a token and its tag": "有一行不是“词元 标签”的形式",
     # data/read_datasets.py
     "{path} is a folder, but none that datasets.save_to_disk wrote (it holds no dataset_info.json). Give a file, or such a folder.": "{path} 是文件夹，但不是由 datasets.save_to_disk 写出的（其中没有 dataset_info.json）。请给出文件，或这样的文件夹。",
     "{path} is a damaged or incomplete datasets folder ({problem}). Copy or save it again.": "datasets 文件夹 {path} 已损坏或不完整（{problem}）。请重新复制或保存。",
@@ -315,6 +324,9 @@ CHINESE: dict[str, str] = {
     "{path} is a damaged or incomplete Parquet file ({problem}). Copy or export it again.": "Parquet 文件 {path} 已损坏或不完整（{problem}）。请重新复制或导出。",
     "{path} holds no rows.": "{path} 没有数据行。",
     "{path}: two columns are called “{name}”. Rename one of them.": "{path}：有两列都叫“{name}”。请改掉其中一个列名。",
+    # data/read_squad.py
+    "{path} begins as SQuAD does, but isn't valid JSON: {problem}": "{path} 的开头是 SQuAD 格式，但不是有效的 JSON：{problem}",
+    "a question lacks its text or an answer its place": "问题缺少文本，或答案缺少位置",
     # data/recover.py
     "The table that this bundle was tuned on can't be used again ({error}). Name one with --data.": "无法再次使用微调这个模型包时的表格（{error}）。请用 --data 指定一个表格。",
     "{source} has changed since this bundle was tuned on it. Name a table with --data.": "{source} 在这个模型包微调之后已被改动。请用 --data 指定一个表格。",
@@ -332,6 +344,8 @@ CHINESE: dict[str, str] = {
     "holds bytes that are not valid {encoding}": "含有不符合 {encoding} 的字节",
     "    row {row}: {reason}": "    第 {row} 行：{reason}",
     "{path}: {bad} of {rows} rows can't be used. Check the columns, the separator and the encoding (--text, --label, --encoding). The first of them:\n{first}": "{path}：{rows} 行中有 {bad} 行无法使用。请检查列、分隔符和编码（--text、--label、--encoding）。其中最前面的几行：\n{first}",
+    # data/tags.py
+    "{tags} tags for {characters} characters or {words} words": "标签有 {tags} 个，而文本有 {characters} 个字符、{words} 个词",
     # data/values.py
     "the text is a formula whose result the file doesn't hold": "文本列是公式，且文件中没有保存其计算结果",
     "the label is a formula whose result the file doesn't hold": "标签列是公式，且文件中没有保存其计算结果",
@@ -415,6 +429,7 @@ CHINESE: dict[str, str] = {
     "On these rows the two can't be told apart.": "在这份数据上，两者没有显著差异。",
     "{better} is better by more than chance.": "{better} 更好，差异显著，并非偶然。",
     "Rows that {right} gets right and {wrong} doesn't, with the latter's answer:": "{right} 答对而 {wrong} 答错的行（所列为后者的预测）：",
+    "Difference": "差值",
     # evaluation/evaluate.py
     "{source} holds no row with a text and a label: nothing to evaluate.": "{source} 中没有同时具备文本和标签的行，无法评估。",
     "Answering {n} texts": "预测 {n} 条文本",
@@ -427,6 +442,7 @@ CHINESE: dict[str, str] = {
     "{source}, column {column}: {count} of {total} rows have labels that {bundle} doesn't know:\n{listed}\nIt knows {known} labels: {shown}\nCorrect these labels, or take the rows out, or tune a new bundle on rows with these labels.": "{source} 的 {column} 列：{total} 行中有 {count} 行的标签是 {bundle} 不认识的：\n{listed}\n它认识 {known} 个标签：{shown}\n请更正这些标签，或删除这些行，或用带有这些标签的数据重新微调。",
     "“{label}”: {count} rows ({where})": "“{label}”：{count} 行（第 {where} 行）",
     "{text}; is it “{alike}”?": "{text}；是否应为“{alike}”？",
+    "{first} does the task {task}, {second} the task {other}: they can't be compared.": "{first} 的任务是 {task}，{second} 的任务是 {other}，二者无法比较。",
     # evaluation/output.py
     "{folder} is a bundle, and a bundle never changes. Give the report a folder of its own.": "{folder} 是模型包，模型包不可更改。请为报告另选一个文件夹。",
     "A report can't be written to {folder}: {why}. Name another folder.": "无法将报告写入 {folder}：{why}。请换一个文件夹。",
@@ -497,6 +513,20 @@ CHINESE: dict[str, str] = {
     "The circle marks the best dev value. A loss that falls while the metric doesn't rise is memorising.": "圆圈标出验证集上的最佳值。如果损失下降而指标不再上升，说明模型在死记训练数据。",
     "{low} to {high}": "{low} 至 {high}",
     "{labels} and {more} more": "{labels}，另有 {more} 个",
+    # evaluation/summed.py
+    "F1 of each label, weakest first.": "各标签的 F1，由低到高。",
+    "The first rows whose answer differs from the true one: some may be labelled wrong.": "答案与真实标注不同的前若干行，其中一些可能是标注有误。",
+    "Measured on {n} rows, with 95% intervals.": "在 {n} 行上测得，附 95% 区间。",
+    "Micro-F1": "微平均 F1",
+    "Rows wholly right": "完全正确的行",
+    "Spearman's correlation": "斯皮尔曼相关系数",
+    "Pearson's correlation": "皮尔逊相关系数",
+    "Mean absolute error": "平均绝对误差",
+    "F1, questions with an answer": "F1（有答案的问题）",
+    "“No answer” rightly told": "正确判断为“无答案”的比例",
+    "The rows whose answer is farthest from the true one: some may be labelled wrong.": "答案与真实值相差最大的行，其中一些可能是标注有误。",
+    "Rows to look at": "值得查看的行",
+    "no answer": "无答案",
     # journey.py
     "lang must be zh or en; {given} came.": "lang 应为 zh 或 en，实际为 {given}。",
     "Check the examples": "检查样本",
@@ -557,6 +587,7 @@ CHINESE: dict[str, str] = {
     "predict takes a list of texts; a single text came. Put it into a list.": "predict 需要文本列表，却收到了单个文本。请把它放进列表。",
     "Text {number} (counted from 0) is {kind}, not a string.": "第 {number} 条文本（从 0 数起）是 {kind}，不是字符串。",
     "{file} can't be used as a tokenizer: {why}": "{file} 无法用作分词器：{why}",
+    "Text {number} (counted from 0) lacks {missing}: this bundle reads {roles}.": "第 {number} 条文本（从 0 计数）缺少 {missing}：该模型包需要 {roles}。",
     # runtime/onnx_engine.py
     "{file} can't be loaded with ONNX Runtime: {why}": "ONNX Runtime 无法加载 {file}：{why}",
     # runtime/openvino_engine.py
@@ -568,6 +599,8 @@ CHINESE: dict[str, str] = {
     "{path} lies in a bundle, and a bundle never changes. Name a file elsewhere.": "{path} 位于模型包内，而模型包不会改变。请把文件放到别处。",
     # runtime/torch_engine.py
     "{path} can't be loaded with PyTorch: {why}": "PyTorch 无法加载 {path}：{why}",
+    # serving/incoming.py
+    "this model reads {inputs}; send them as items": "该模型需要 {inputs}，请用 items 发送",
     # serving/pages.py
     "This key isn't valid: mistyped, expired or revoked.": "此密钥无效：可能输入有误、已过期或已吊销。",
     "You are not logged in, or no longer.": "您尚未登录，或登录已失效。",
@@ -742,6 +775,21 @@ CHINESE: dict[str, str] = {
     "none": "无",
     "A key needs a name of 1 to 200 characters: say who will use it.": "密钥需要 1 到 200 个字符的名称：请写明由谁使用。",
     "{count} valid keys have the id or name {named}; name one by its id: weitiao keys list": "有 {count} 个有效密钥的编号或名称是 {named}；请用编号指定：weitiao keys list",
+    # tasks/__init__.py
+    "The task {task} reads no {roles}: its inputs are {inputs}.": "任务 {task} 不读取 {roles}：它的输入是 {inputs}。",
+    # tasks/multilabel.py
+    "the labels begin with “[” but are no JSON list": "标签以“[”开头，但不是 JSON 列表",
+    " (a row that no label applies to has the empty list: [])": "（没有任何标签的行请写空列表：[]）",
+    # tasks/qa.py
+    "the answer doesn't stand in its text": "答案不在对应的文本中",
+    # tasks/similarity.py
+    "the label is no number": "标签不是数字",
+    "All labels are the same number, {number}: there is nothing to learn.": "所有标签都是同一个数 {number}，没有可学习的内容。",
+    # tasks/tag.py
+    "the label is no JSON list of spans or tags": "标签不是片段或标记的 JSON 列表",
+    "two spans overlap": "有两个片段重叠",
+    "a span lies outside of its text, or has no label": "有片段超出文本范围，或没有标签",
+    "a span needs start, end and label": "片段需要 start、end 和 label",
     # terminal.py
     "Interrupted; nothing half done was left behind.": "已中断，没有留下未完成的内容。",
     # tuning/bases.py
@@ -761,13 +809,14 @@ CHINESE: dict[str, str] = {
     "epoch": "轮次",
     "step": "步数",
     "loss": "损失",
-    "dev macro-F1": "验证集宏平均 F1",
+    "dev {metric}": "验证集 {metric}",
     "learning rate": "学习率",
     "texts/s": "条/秒",
     "time left": "剩余时间",
     # tuning/plan.py
     'These settings do nothing with method "head", which solves for its answer: {names}. Remove them.': "下列设置对方法“head”不起作用，因为它直接求解：{names}。请将其删除。",
     "max_length {given} is more than {base} can read: {most} tokens.": "max_length {given} 超过 {base} 可读取的上限：{most} 个词元。",
+    'Method "head" solves for one class of several: tasks {tasks}. For {task} use full or lora.': "方法 head 只适用于多选一的任务：{tasks}。{task} 请用 full 或 lora。",
     # tuning/tune.py
     "{source}: {train} rows to learn from, {dev} to choose by, {test} to measure on; {labels} labels; {duplicates} duplicates removed, {aside} rows set aside.": "{source}：{train} 行用于学习，{dev} 行用于挑选，{test} 行用于测量；{labels} 个标签；去除重复 {duplicates} 行，搁置 {aside} 行。",
     "Only {train} of {rows} rows are left to learn from (test_share {test:.2g}, dev_share {dev:.2g}). Lower these shares unless that is meant.": "{rows} 行中只剩 {train} 行用于学习（test_share {test:.2g}，dev_share {dev:.2g}）。如非有意，请调低这两个比例。",

@@ -146,7 +146,9 @@ def test_idle_connections_make_room_for_new_ones(start: Started, first: Bundle, 
 def test_more_requests_than_connections_are_told_so_in_json(start: Started, first: Bundle, tmp_path: Path) -> None:
     (tmp_path / "few.toml").write_text("max_connections = 3\n", encoding="utf-8")
     running = start(str(first.path), "--settings", str(tmp_path / "few.toml"))
-    half = b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    half = (
+        b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    )
     with contextlib.ExitStack() as stack:
         for _ in range(3):  # under way until their bodies have come
             stack.enter_context(socket.create_connection(("127.0.0.1", running.port))).sendall(half)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Digest, Encoding, Json, Seed, Text, answer
+from weitiao.cli.answer import Digest, Encoding, Json, Question, Seed, Text, TextB, answer
 from weitiao.languages import say
 from weitiao.terminal import echo
 
@@ -18,6 +18,8 @@ def command(
         str, typer.Option(metavar="FILE", help=say("File to write: .csv, .tsv, .jsonl, .parquet or .xlsx."))
     ],
     text: Text = None,
+    text_b: TextB = None,
+    question: Question = None,
     encoding: Encoding = None,
     digest: Digest = None,
     seed: Seed = 0,
@@ -26,7 +28,7 @@ def command(
     def work() -> dict[str, Any]:
         from weitiao.runtime.predict import predict
 
-        return predict(bundle, data, out, text=text, encoding=encoding, digest=digest)
+        return predict(bundle, data, out, text=text, text_b=text_b, question=question, encoding=encoding, digest=digest)
 
     answer(json, work, _show)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from weitiao.data.load import deduplicate, load, require_trainable
+from weitiao.data.load import ONE_LABEL, Wanted, deduplicate, load, require_trainable
 from weitiao.data.split import split
 from weitiao.errors import DataError
 from weitiao.languages import say
@@ -33,7 +34,7 @@ class Partition:
     where: dict[str, Any]
 
 
-def partition(
+def partition(  # noqa: PLR0913  what a table is and how it is cut
     data: str,
     *,
     text: str | None = None,
@@ -43,6 +44,7 @@ def partition(
     test: str | None = None,
     shares: tuple[float | None, float] = (None, 0.2),
     seed: int = 0,
+    wanted: Wanted = ONE_LABEL,
 ) -> Partition:
     """Read ``data``, drop duplicates, then hold out ``shares`` (dev, test) of the rows, stratified by label.
 
@@ -51,10 +53,12 @@ def partition(
     the dev rows from what is left. Raises DataError when too little can be used, or when a named table holds labels
     that the training rows don't.
     """
-    dataset = deduplicate(load(data, text=text, label=label, encoding=encoding))
-    require_trainable(dataset)
+    dataset = deduplicate(load(data, text=text, label=label, encoding=encoding, wanted=wanted), wanted)
+    require_trainable(dataset, wanted)
+    stratum = strata(dataset.examples, wanted)
+    same = replace(wanted, others=dataset.columns)
     held = {
-        part: load(source, text=dataset.text_column, label=dataset.label_column, encoding=encoding)
+        part: load(source, text=dataset.text_column, label=dataset.label_column, encoding=encoding, wanted=same)
         for part, source in (("dev", dev), ("test", test))
         if source
     }
@@ -62,21 +66,22 @@ def partition(
     if "test" in held:
         test_rows = held["test"].examples
     else:
-        rest, test_rows = split(rest, shares[1], seed)
+        rest, test_rows = split(rest, shares[1], seed, stratum)
     dev_share = min(0.1, MOST_DEV / max(1, len(rest))) if shares[0] is None else shares[0]
     if "dev" in held:
         dev_rows = held["dev"].examples
     else:
-        rest, dev_rows = split(rest, dev_share, seed)
-    labels = sorted({example.label or "" for example in rest})
-    for name, rows in ((test, test_rows), (dev, dev_rows)):
-        require_known_labels(name or data, rows, labels)
+        rest, dev_rows = split(rest, dev_share, seed, stratum)
+    labels = sorted({name for example in rest for name in wanted.names(example.label)})
+    for source, rows in ((test, test_rows), (dev, dev_rows)):
+        require_known_labels(source or data, rows, labels, wanted)
     where = {
         "source": absolute(data),
         "fingerprint": dataset.fingerprint,
         "rows": len(dataset.examples),
         "text_column": dataset.text_column,
         "label_column": dataset.label_column,
+        "columns": dict(dataset.columns),
         "encoding": encoding,
         "split": {
             "seed": seed,
@@ -94,12 +99,21 @@ def absolute(source: str | None) -> str | None:
     return os.path.abspath(source) if source and os.path.exists(source) else source
 
 
-def require_known_labels(source: str, rows: list[Example], labels: list[str]) -> None:
+def strata(examples: list[Example], wanted: Wanted) -> Callable[[Example], Any]:
+    """What every part should hold its share of: an example's label or, of several names, the rarest."""
+    if wanted.exclusive:
+        return lambda example: example.label
+    counts = Counter(name for example in examples for name in wanted.names(example.label))
+    return lambda example: min(wanted.names(example.label), key=lambda name: (counts[name], name), default="")
+
+
+def require_known_labels(source: str, rows: list[Example], labels: list[str], wanted: Wanted = ONE_LABEL) -> None:
     """Raise DataError when ``rows`` of ``source`` hold labels outside ``labels``."""
-    unknown = Counter(example.label or "" for example in rows if example.label not in set(labels))
+    known = set(labels)
+    unknown = Counter(name for example in rows for name in wanted.names(example.label) if name not in known)
     if not unknown:
         return
-    lines = [example.row for example in rows if example.label in unknown][:LINES_NAMED]
+    lines = [example.row for example in rows if not known.issuperset(wanted.names(example.label))][:LINES_NAMED]
     raise DataError(
         say(
             "{source}: {count} rows have a label that the training rows don't: {unknown} (rows {rows}, …). "

@@ -14,16 +14,20 @@ MAX_TEXT = 1_000_000  # characters
 _WHOLE = re.compile(r"-?\d+\.0+")
 
 
-def text_of(value: Any) -> tuple[str, str]:
-    """(text without white and invisible space at its ends, "") or ("", why it can't be used)."""
+def text_of(value: Any, *, whole: bool = False) -> tuple[str, str]:
+    """(text without white and invisible space at its ends, "") or ("", why it can't be used).
+
+    With ``whole`` the text stays as it is: answers that are places in it must hold for the reader's own copy.
+    """
     if isinstance(value, Formula):
         return "", say("the text is a formula whose result the file doesn't hold")
     text = _scalar(value)
     if text is None:
         return "", say("the text is a {kind}, not text", kind=type(value).__name__)
-    text = text.strip(INVISIBLE)
-    if not text:
+    stripped = text.strip(INVISIBLE)
+    if not stripped:
         return "", say("the text is empty")
+    text = text if whole else stripped
     if len(text) > MAX_TEXT:
         return "", say("the text is longer than {limit:,} characters", limit=MAX_TEXT)
     if has_invalid(text):

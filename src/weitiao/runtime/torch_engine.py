@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weitiao.bundle import Bundle
 from weitiao.errors import BaseModelError, BundleError, require
 from weitiao.languages import say
+from weitiao.tasks import task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,7 @@ def load_forward(bundle: Bundle, threads: int | None = None) -> Forward:
         torch.set_num_threads(threads)
     info = bundle.info
     try:
-        network = Network.load(bundle.path, len(info.labels), info.pooling)
+        network = Network.load(bundle.path, task_of(info.task).outputs(info), info.pooling)
     except (BaseModelError, OSError, ValueError, RuntimeError, KeyError) as error:
         raise BundleError(say("{path} can't be loaded with PyTorch: {why}", path=bundle.path, why=error)) from None
     network.eval()

@@ -68,7 +68,9 @@ class Gate:
             hosts = b",".join(
                 value for name, value in scope["headers"] if name == b"host"
             )  # of two, neither is loopback
-            refusal = self._stranger(hosts.decode("latin-1"), headers.get(b"origin", "")) or self._crowded(scope["path"])
+            refusal = self._stranger(hosts.decode("latin-1"), headers.get(b"origin", "")) or self._crowded(
+                scope["path"]
+            )
             if refusal:
                 self._service.metrics.rejected(refusal.code)
                 await response_to(refusal, scope)(scope, _nothing, answered)
