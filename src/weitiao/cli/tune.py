@@ -13,7 +13,7 @@ from weitiao.languages import say
 from weitiao.progress import clock
 from weitiao.terminal import echo
 
-NOT_IN_RECIPES = {"data", "out", "text", "label", "dev", "test", "encoding", "recipe"}
+NOT_IN_RECIPES = {"data", "out", "text", "label", "dev", "test", "encoding", "recipe", "resume"}
 
 
 def command(
@@ -39,6 +39,9 @@ def command(
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=say("Any other recipe setting."))
     ] = None,
     encoding: Encoding = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help=say("Go on with a run of this command that was cut short."))
+    ] = False,
     seed: Annotated[
         int | None,
         typer.Option("--seed", help=say("Seed of training; split_seed in a recipe decides what is held out.")),
@@ -60,7 +63,18 @@ def command(
         from weitiao.tuning.tune import tune
 
         settings = {**_settings(setting or []), **{name: value for name, value in named.items() if value is not None}}
-        return tune(data, out, text=text, label=label, dev=dev, test=test, encoding=encoding, recipe=recipe, **settings)
+        return tune(
+            data,
+            out,
+            text=text,
+            label=label,
+            dev=dev,
+            test=test,
+            encoding=encoding,
+            recipe=recipe,
+            resume=resume,
+            **settings,
+        )
 
     answer(json, work, _show)
 
