@@ -110,6 +110,7 @@ CHINESE: dict[str, str] = {
     "The column that holds the label.": "标签所在的列。",
     "The file's character encoding; found by itself without.": "文件的字符编码；不指定时自动识别。",
     "Refuse the bundle unless its digest is this one.": "仅当模型包的摘要值与此相同时才使用。",
+    "Go on with a run of this command that was cut short.": "继续此前中断的同一命令的运行。",
     # cli/bases.py
     "Say which base to start from for this table.": "推荐适合此表格的基座模型。",
     "Start from {base} with method {method}:": "建议使用基座模型 {base}，方法为 {method}：",
@@ -210,7 +211,6 @@ CHINESE: dict[str, str] = {
     "Tokens a text; the rest is cut.": "每条文本的词元数，超出部分截断。",
     "TOML file of recipe settings.": "TOML 格式的配方文件。",
     "Any other recipe setting.": "其他任意配方设置。",
-    "Go on with a run of this command that was cut short.": "继续此前中断的同一命令的运行。",
     "Seed of training; split_seed in a recipe decides what is held out.": "训练的随机种子；留出哪些行由配方中的 split_seed 决定。",
     "--set expects NAME=VALUE, not {given}.": "--set 的写法应为 名称=值，而不是 {given}。",
     "--set {names}: not a recipe setting but an option; see weitiao tune --help.": "--set {names}：这不是配方设置，而是单独的选项；请看 weitiao tune --help。",
@@ -562,6 +562,13 @@ CHINESE: dict[str, str] = {
     "{file} can't be loaded with ONNX Runtime: {why}": "ONNX Runtime 无法加载 {file}：{why}",
     # runtime/openvino_engine.py
     "{file} can't be loaded with OpenVINO: {why}": "OpenVINO 无法加载 {file}：{why}",
+    # runtime/journal.py
+    "{file} was left by another run than this one: starting anew.": "{file} 是另一次运行留下的，与本次不同：从头开始。",
+    "Going on after {count} texts that were answered before.": "前 {count} 条文本已有答案，从其后继续。",
+    "The answers can't be kept in {file}: {why}. If this run is cut short, it can't go on from here.": "无法把答案保存到 {file}：{why}。若本次运行中断，将无法从这里继续。",
+    "{file}: what a run that was cut short had answered isn't used without --resume.": "{file}：未加 --resume，不使用此前中断的运行已得到的答案。",
+    "{folder} keeps the answers so far: the same command with --resume goes on.": "{folder} 保存了目前已得到的答案：用同样的命令加上 --resume 即可继续。",
+    "Another process is writing {path}. Name another file, or wait for it to end.": "另一个进程正在写 {path}。请换一个文件名，或等它结束。",
     # runtime/predict.py
     "{path} already has the column {taken}, which predict adds. Rename it or take it out.": "{path} 中已有 predict 要添加的列 {taken}。请将其改名或去掉。",
     "Predicting": "预测中",
@@ -768,7 +775,7 @@ CHINESE: dict[str, str] = {
     "{place} is finished already; nothing was left to do.": "{place} 此前已经完成，无需再做任何事。",
     "{place} was made by another run than this one:\n{differences}\nName another place.": "{place} 是另一次运行生成的，与本次不同：\n{differences}\n请换一个位置。",
     # tuning/learn.py
-    "Going on after step {step} of {steps}.": "从第 {step} 步之后继续（共 {steps} 步）。",
+    "Going on after step {step} of {steps}: about {time} left.": "从第 {step} 步之后继续（共 {steps} 步）：约剩 {time}。",
     "Encoding": "编码中",
     "Foretold: {time} and {memory} MB of memory ({rate} texts/s).": "预计：用时 {time}，内存 {memory} MB（{rate} 条/秒）。",
     "That is more than the {free} MB that are free: lower batch_size or max_length.": "这超过了可用的 {free} MB 内存：请调小 batch_size 或 max_length。",

@@ -18,6 +18,7 @@ Label = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help=say
 Encoding = Annotated[
     str | None, typer.Option("--encoding", help=say("The file's character encoding; found by itself without."))
 ]
+Resume = Annotated[bool, typer.Option("--resume", help=say("Go on with a run of this command that was cut short."))]
 Digest = Annotated[str | None, typer.Option("--digest", help=say("Refuse the bundle unless its digest is this one."))]
 
 

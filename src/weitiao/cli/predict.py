@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Digest, Encoding, Json, Seed, Text, answer
+from weitiao.cli.answer import Digest, Encoding, Json, Resume, Seed, Text, answer
 from weitiao.languages import say
 from weitiao.terminal import echo
 
@@ -20,13 +20,14 @@ def command(
     text: Text = None,
     encoding: Encoding = None,
     digest: Digest = None,
+    resume: Resume = False,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
     def work() -> dict[str, Any]:
         from weitiao.runtime.predict import predict
 
-        return predict(bundle, data, out, text=text, encoding=encoding, digest=digest)
+        return predict(bundle, data, out, text=text, encoding=encoding, digest=digest, resume=resume)
 
     answer(json, work, _show)
 

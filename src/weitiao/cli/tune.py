@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Encoding, Json, Label, Text, answer, with_interval
+from weitiao.cli.answer import Encoding, Json, Label, Resume, Text, answer, with_interval
 from weitiao.errors import RecipeError
 from weitiao.languages import say
 from weitiao.progress import clock
@@ -39,9 +39,7 @@ def command(
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=say("Any other recipe setting."))
     ] = None,
     encoding: Encoding = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help=say("Go on with a run of this command that was cut short."))
-    ] = False,
+    resume: Resume = False,
     seed: Annotated[
         int | None,
         typer.Option("--seed", help=say("Seed of training; split_seed in a recipe decides what is held out.")),

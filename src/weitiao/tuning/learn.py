@@ -40,7 +40,8 @@ def learn(job: Job, network: Network, checkpoints: Checkpoints) -> Learned:
     if checkpoints.saved:
         foretold = Foretold(**checkpoints.about["foretold"])
         step, steps = checkpoints.saved.standing["step"], schedule.steps(len(rows))
-        tell(say("Going on after step {step} of {steps}.", step=step, steps=steps))
+        left = clock(foretold.seconds - checkpoints.saved.standing["seconds"])
+        tell(say("Going on after step {step} of {steps}: about {time} left.", step=step, steps=steps, time=left))
     else:
         foretold = foretell(network, rows, job.rows["dev"], job.rows["test"], loss, schedule)
         checkpoints.about["foretold"] = asdict(foretold)
