@@ -1,10 +1,10 @@
-"""Run `weitiao.tune` or `weitiao.predict`, and kill that process (SIGKILL) at a named point, the ``COUNT``-th time it comes by.
+"""Run `weitiao.tune` or `weitiao.predict`, and kill that process (SIGKILL) at a named point, at its ``COUNT``-th time.
 
     python benchmarks/killed.py POINT COUNT '{"verb": "tune", "data": "reviews.csv", "out": "tuned"}'
 
-The points stand in functions of Python and PyTorch that are replaced in the process that is to die; weitiao itself knows
-nothing of it. "writing a checkpoint" and "any time" (after ``COUNT`` milliseconds) are killed from outside. Prints the
-point when it comes to it; ends with the exit code 137 where the process was killed, else with the one of its own.
+The points stand in functions of Python and PyTorch that are replaced in the process that is to die; weitiao itself
+knows nothing of it. "writing a checkpoint" and "any time" (after ``COUNT`` milliseconds) are killed from outside.
+Prints the point when it comes to it; ends with the exit code 137 where the process was killed, else with its own.
 """
 
 from __future__ import annotations

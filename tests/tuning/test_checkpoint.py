@@ -1,4 +1,4 @@
-"""Checkpoints: a run that is cut short anywhere goes on to the weights of an unbroken one; only what is whole is used."""
+"""Checkpoints: a run cut short anywhere goes on to the weights of an unbroken one, and only what is whole is used."""
 
 from __future__ import annotations
 
