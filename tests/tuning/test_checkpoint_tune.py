@@ -85,24 +85,22 @@ def halted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reviews: Path, tiny_
 
 
 @pytest.mark.parametrize(
-    ("point", "count", "left"),
+    ("point", "count"),
     [
-        ("writing a checkpoint", 2, True),
-        ("right after the rename", 3, True),
-        ("scoring the dev rows", 2, True),
-        ("before the bundle's rename", 1, True),
-        ("right after the bundle's rename", 1, True),
-        ("rehearsing", 3, False),
+        ("writing a checkpoint", 2),
+        ("scoring the dev rows", 2),
+        ("before the bundle's rename", 1),
+        ("right after the bundle's rename", 1),
     ],
 )
 def test_killed_and_gone_on_with(
-    unbroken: Path, tmp_path: Path, reviews: Path, tiny_bert: Path, point: str, count: int, left: bool
+    unbroken: Path, tmp_path: Path, reviews: Path, tiny_bert: Path, point: str, count: int
 ) -> None:
     call = {"data": str(reviews), "out": str(tmp_path / "b"), "base": str(tiny_bert), **SETTINGS}
     killer = [sys.executable, str(ROOT / "benchmarks" / "killed.py"), point, str(count)]
     killed = subprocess.run([*killer, json.dumps({"verb": "tune", **call})], capture_output=True, text=True)
     assert killed.returncode == 137, killed.stderr
-    assert bool(list((tmp_path / "b-checkpoint").glob("step-*"))) == left
+    assert list((tmp_path / "b-checkpoint").glob("step-*"))
     found = weitiao.tune(**call, resume=True)
     assert (found["resumed_from"] or 0) <= 8
     assert result_of(tmp_path / "b") == result_of(unbroken)

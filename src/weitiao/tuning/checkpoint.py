@@ -121,6 +121,7 @@ class Checkpoints:
 
     def require_same(self, about: dict[str, Any]) -> None:
         """Take over ``about``; `RecipeError` that names what differs from the run that is to go on."""
+        about = json.loads(json.dumps(about))  # as it comes back from a file
         if self.saved:
             before, now = _flat(self.saved.about["run"]), _flat(about["run"])
             differing = [name for name in sorted(before | now) if before.get(name) != now.get(name)]

@@ -95,6 +95,12 @@ def rate_at(step: int, steps: int, warmup: float, shape: str) -> float:
     return 1 - done if shape == "linear" else 0.5 * (1 + math.cos(math.pi * done))
 
 
+def set_rates(optimizer: torch.optim.Optimizer, rates: list[float]) -> None:
+    """The learning rate of each group of parameters."""
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+
+
 def train_step(network: Network, batches: list[Batch], loss: Loss, bf16: bool) -> float:
     """Gradients of the mean loss over all ``batches`` together (one optimiser step); returns that mean."""
     rows = sum(len(batch.gold) for batch in batches)
@@ -168,14 +174,15 @@ class Standing:
 
 
 def snapshot(network: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Tensor] | None) -> dict[str, Tensor]:
-    """Every tensor that decides how training goes on, by name; nothing is copied."""
+    """Every tensor that decides how training goes on, by name; memory is copied only where it isn't contiguous."""
     state = optimizer.state_dict()["state"]
-    return {
+    tensors = {
         "random": torch.get_rng_state(),
         **{f"weights.{name}": p.detach() for name, p in network.named_parameters() if p.requires_grad},
         **{f"best.{name}": value for name, value in (best or {}).items()},
         **{f"optimizer.{number}.{key}": value for number, kept in state.items() for key, value in kept.items()},
     }
+    return {name: value.contiguous() for name, value in tensors.items()}
 
 
 def put_back(
@@ -243,8 +250,7 @@ def train(
         network.train()
         for rows in list(_groups(batches, schedule.accumulation))[now.done :]:
             factor = rate_at(now.step, steps, schedule.warmup, schedule.shape)
-            for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
-                group["lr"] = rate * factor
+            set_rates(optimizer, [rate * factor for rate in base_rates])
             now.losses.append(train_step(network, [collate(train_rows, some) for some in rows], loss, schedule.bf16))
             torch.nn.utils.clip_grad_norm_(parameters, schedule.clip)
             optimizer.step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,10 +62,10 @@ def tune(  # noqa: PLR0913  the options of the verb
     asked = resolved.value
     place = Path(out).expanduser().resolve()
     report = place.with_name(place.name + "-report")
-    if resume and (place / MANIFEST).is_file():
+    if resume and os.path.isfile(place / MANIFEST):
         return finished(place, report, data, resolved)
     check_free(place)
-    if not (resume and folder_of(place).is_dir()):  # else a killed run may have been about to end
+    if not (resume and os.path.isdir(folder_of(place))):  # else a killed run may have been about to end
         check_free(report)
     with checkpoints(place, asked.checkpoint_every, resume=resume) as keeper:
         machine.reset_peak_memory()
