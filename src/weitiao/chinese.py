@@ -112,6 +112,7 @@ CHINESE: dict[str, str] = {
     "Refuse the bundle unless its digest is this one.": "仅当模型包的摘要值与此相同时才使用。",
     "The column of a pair's other text.": "成对文本中另一段文本所在的列。",
     "The column that holds the question (task qa).": "问题所在的列（qa 任务）。",
+    "Go on with a run of this command that was cut short.": "继续此前中断的同一命令的运行。",
     # cli/bases.py
     "Say which base to start from for this table.": "推荐适合此表格的基座模型。",
     "Start from {base} with method {method}:": "建议使用基座模型 {base}，方法为 {method}：",
@@ -592,6 +593,13 @@ CHINESE: dict[str, str] = {
     "{file} can't be loaded with ONNX Runtime: {why}": "ONNX Runtime 无法加载 {file}：{why}",
     # runtime/openvino_engine.py
     "{file} can't be loaded with OpenVINO: {why}": "OpenVINO 无法加载 {file}：{why}",
+    # runtime/journal.py
+    "{file} was left by another run than this one: starting anew.": "{file} 是另一次运行留下的，与本次不同：从头开始。",
+    "Going on after {count} texts that were answered before.": "前 {count} 条文本已有答案，从其后继续。",
+    "The answers can't be kept in {file}: {why}. If this run is cut short, it can't go on from here.": "无法把答案保存到 {file}：{why}。若本次运行中断，将无法从这里继续。",
+    "{file}: what a run that was cut short had answered isn't used without --resume.": "{file}：未加 --resume，不使用此前中断的运行已得到的答案。",
+    "{folder} keeps the answers so far: the same command with --resume goes on.": "{folder} 保存了目前已得到的答案：用同样的命令加上 --resume 即可继续。",
+    "Another process is writing {path}. Name another file, or wait for it to end.": "另一个进程正在写 {path}。请换一个文件名，或等它结束。",
     # runtime/predict.py
     "{path} already has the column {taken}, which predict adds. Rename it or take it out.": "{path} 中已有 predict 要添加的列 {taken}。请将其改名或去掉。",
     "Predicting": "预测中",
@@ -799,9 +807,24 @@ CHINESE: dict[str, str] = {
     "{rows:.0f} examples a class are few: a head on the frozen base is the safer start.": "平均每个类别只有 {rows:.0f} 条样本，偏少：在冻结的基座模型上训练分类头是更稳妥的起点。",
     "{rows:.0f} examples a class are enough to tune the whole base.": "平均每个类别有 {rows:.0f} 条样本，足以微调整个基座模型。",
     "The longest texts will be cut: put what decides the label first.": "最长的文本会被截断：请把决定标签的内容放在前面。",
+    # tuning/checkpoint.py
+    "No checkpoint could be written to {folder}: {why}. Training goes on; if it is cut short, what came after the last checkpoint is lost.": "无法将检查点写入 {folder}：{why}。训练继续进行；若中途中断，最近一个检查点之后的进度将会丢失。",
+    "{file} is damaged and can't be used.": "{file} 已损坏，无法使用。",
+    "{folder} was left by another run than this one:\n{differences}\nGive the command as it was, with --resume, or remove that folder to start over.": "{folder} 是另一次运行留下的，与本次不同：\n{differences}\n请用原来的命令加上 --resume，或删除该文件夹后重新开始。",
+    "The run began with another {what}: its weights may differ in their last digits from those of a run that was never cut short.": "这次运行开始时的 {what} 与现在不同：得到的权重与未曾中断的运行相比，末几位数字可能有差异。",
+    "Nothing of an earlier run to {place} was saved: starting anew.": "没有找到先前写往 {place} 的运行所保存的进度：从头开始。",
+    "{folder} holds what a run that was cut short had learned by step {step}. Add --resume to go on from there, or remove that folder to start over.": "{folder} 中保存着一次中断的运行到第 {step} 步为止的进度。请加上 --resume 从那里继续，或删除该文件夹后重新开始。",
+    "{folder} keeps what was learned by step {step}: the same command with --resume goes on.": "{folder} 保存了到第 {step} 步为止的进度：用同样的命令加上 --resume 即可继续。",
+    "Another process is tuning to {place}. Name another place, or wait for it to end.": "另一个进程正在微调并写往 {place}。请换一个位置，或等它结束。",
+    "{folder} is meant for checkpoints, but holds {name}. Move it away, or name another place.": "{folder} 用于存放检查点，但其中有 {name}。请把它移走，或换一个位置。",
+    "  {name}: {before} then, {now} now": "  {name}：当时为 {before}，现在为 {now}",
     # tuning/deliver.py
     "Tuning {source}": "微调 {source}",
+    # tuning/finished.py
+    "{place} is finished already; nothing was left to do.": "{place} 此前已经完成，无需再做任何事。",
+    "{place} was made by another run than this one:\n{differences}\nName another place.": "{place} 是另一次运行生成的，与本次不同：\n{differences}\n请换一个位置。",
     # tuning/learn.py
+    "Going on after step {step} of {steps}: about {time} left.": "从第 {step} 步之后继续（共 {steps} 步）：约剩 {time}。",
     "Encoding": "编码中",
     "Foretold: {time} and {memory} MB of memory ({rate} texts/s).": "预计：用时 {time}，内存 {memory} MB（{rate} 条/秒）。",
     "That is more than the {free} MB that are free: lower batch_size or max_length.": "这超过了可用的 {free} MB 内存：请调小 batch_size 或 max_length。",

@@ -1,12 +1,13 @@
-"""Files: their hash; and places for what isn't finished yet, hidden neighbours that take a target's name when whole.
+"""Files: their hash; folders that one process holds; and places for what isn't finished yet.
 
-A run that is killed leaves its neighbour behind. Each is locked for as long as the process that made it lives, so the
-next run for the same target can tell, and removes what nobody holds. Where a file system knows no locks nothing is
-removed.
+These are hidden neighbours that take a target's name when whole. A run that is killed leaves its neighbour behind. Each
+is locked for as long as the process that made it lives, so the next run for the same target can tell, and removes what
+nobody holds. Where a file system knows no locks nothing is removed.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -21,6 +22,7 @@ if sys.platform != "win32":
     import fcntl
 
 _NAME = 50  # characters of the target's name: a file system allows 255 bytes
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 _REST = re.compile(r"[0-9a-f]{8}(\.\w+)?")
 
 
@@ -28,6 +30,61 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     """The sha256 of the file's bytes, hexadecimal. Raises `OSError`."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def settle(path: Path) -> None:
+    """Return when the bytes of the file, or the names in the folder, at ``path`` lie on the disk. Raises `OSError`."""
+    if sys.platform == "win32":  # there it takes a descriptor that may write
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def system_error(error: Exception) -> OSError | None:
+    """``error`` as the `OSError` it is, or that it tells of in words, as safetensors and tokenizers do; else None."""
+    if isinstance(error, OSError):
+        return error
+    found = _OS_ERROR.search(str(error))
+    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Hold ``folder``, made if need be, against other processes; what is empty of it on leaving is removed.
+
+    Raises `BlockingIOError` where another holds it, and `OSError` where it can't be made. Where a file system knows no
+    locks, nobody is kept out.
+    """
+    above = [parent for parent in folder.parents if not parent.exists()]
+    lock = _hold(folder)
+    try:
+        yield
+    finally:
+        for path in (folder, *above):
+            with suppress(OSError):
+                path.rmdir()
+        if lock is not None:
+            os.close(lock)
+
+
+def _hold(folder: Path) -> int | None:
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = _open(folder)
+        if lock is None:
+            if folder.is_dir():
+                return None
+            continue
+        if _lock(lock) is False:
+            os.close(lock)
+            raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK))
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock), folder.stat()):
+                return lock
+        os.close(lock)  # whoever held it before removed it meanwhile
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from pathlib import Path
 from weitiao.bundle.manifest import write_manifest
 from weitiao.bundle.shape import INFO_FILE, BundleInfo
 from weitiao.errors import OutputError
-from weitiao.files import unfinished
+from weitiao.files import system_error, unfinished
 from weitiao.languages import say
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+# What a disk or its owner refuses; any other error is no matter of the place.
+_REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
 
 
 @contextmanager
@@ -34,13 +35,21 @@ def create(out: str | PathLike[str], info: BundleInfo) -> Iterator[Path]:
             partial = stack.enter_context(unfinished(place, folder=True))
         except OSError as error:
             raise _cannot_write(place, error) from None
-        try:
+        with refusals_told(place):
             yield partial
             _finish(partial, place, info)
-        except OSError as error:
-            if error.errno in _DISK_FULL:
-                raise _cannot_write(place, error) from None
-            raise
+
+
+@contextmanager
+def refusals_told(place: Path) -> Iterator[None]:
+    """Raise `OutputError` where the disk, or who owns it, refuses to write what belongs to ``place``."""
+    try:
+        yield
+    except Exception as error:
+        refused = system_error(error)
+        if refused and refused.errno in _REFUSED:
+            raise _cannot_write(place, refused) from None
+        raise
 
 
 def check_free(out: str | PathLike[str]) -> Path:

@@ -24,6 +24,7 @@ Question = Annotated[
 Encoding = Annotated[
     str | None, typer.Option("--encoding", help=say("The file's character encoding; found by itself without."))
 ]
+Resume = Annotated[bool, typer.Option("--resume", help=say("Go on with a run of this command that was cut short."))]
 Digest = Annotated[str | None, typer.Option("--digest", help=say("Refuse the bundle unless its digest is this one."))]
 
 

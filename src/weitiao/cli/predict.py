@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Digest, Encoding, Json, Question, Seed, Text, TextB, answer
+from weitiao.cli.answer import Digest, Encoding, Json, Question, Resume, Seed, Text, TextB, answer
 from weitiao.languages import say
 from weitiao.terminal import echo
 
@@ -22,13 +22,15 @@ def command(
     question: Question = None,
     encoding: Encoding = None,
     digest: Digest = None,
+    resume: Resume = False,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
     def work() -> dict[str, Any]:
         from weitiao.runtime.predict import predict
 
-        return predict(bundle, data, out, text=text, text_b=text_b, question=question, encoding=encoding, digest=digest)
+        columns = {"text": text, "text_b": text_b, "question": question}
+        return predict(bundle, data, out, **columns, encoding=encoding, digest=digest, resume=resume)
 
     answer(json, work, _show)
 

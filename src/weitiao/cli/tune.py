@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Encoding, Json, Label, Question, Text, TextB, answer, told_metrics, with_interval
+from weitiao.cli.answer import Encoding, Json, Label, Question, Resume, Text, TextB, answer, told_metrics, with_interval
 from weitiao.errors import RecipeError
 from weitiao.languages import say
 from weitiao.progress import clock
 from weitiao.terminal import echo
 
-NOT_IN_RECIPES = {"data", "out", "text", "label", "text_b", "question", "dev", "test", "encoding", "recipe"}
+NOT_IN_RECIPES = {"data", "out", "text", "label", "text_b", "question", "dev", "test", "encoding", "recipe", "resume"}
 
 
 def command(
@@ -43,6 +43,7 @@ def command(
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=say("Any other recipe setting."))
     ] = None,
     encoding: Encoding = None,
+    resume: Resume = False,
     seed: Annotated[
         int | None,
         typer.Option("--seed", help=say("Seed of training; split_seed in a recipe decides what is held out.")),
@@ -68,7 +69,7 @@ def command(
             **{name: value for name, value in named.items() if value is not None},
         }
         settings |= {"text": text, "label": label, "text_b": text_b, "question": question}
-        return tune(data, out, dev=dev, test=test, encoding=encoding, recipe=recipe, **settings)
+        return tune(data, out, dev=dev, test=test, encoding=encoding, recipe=recipe, resume=resume, **settings)
 
     answer(json, work, _show)
 

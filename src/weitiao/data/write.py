@@ -38,8 +38,7 @@ def open_writer(path: str | os.PathLike[str], columns: Sequence[str], *, bom: bo
     """
     shown = os.fspath(path)
     target = Path(shown)
-    with _told(shown):
-        _require_possible(target, shown)
+    refuse_impossible(target)
     with ExitStack() as outer, ExitStack() as stack:
         with _told(shown):
             part = outer.enter_context(unfinished(target))
@@ -62,21 +61,24 @@ def refuse_overwriting(out: Path, data: str | os.PathLike[str]) -> None:
         )
 
 
-def _require_possible(target: Path, shown: str) -> None:
+def refuse_impossible(target: Path) -> None:
+    """`OutputError` where no table can be written to ``target``: unknown ending, a folder, no folder to put it in."""
     if target.suffix.lower() not in ENDINGS:
         raise OutputError(
             say(
                 "{path}: can't write “{ending}” files. Expected one of {known}.",
-                path=shown,
+                path=target,
                 ending=target.suffix,
                 known=", ".join(ENDINGS),
             )
         )
-    if target.is_dir():
-        raise OutputError(say("{path} is a folder. Give the name of a file in it.", path=shown))
-    if not target.parent.is_dir():
+    with _told(str(target)):
+        is_folder, has_folder = target.is_dir(), target.parent.is_dir()
+    if is_folder:
+        raise OutputError(say("{path} is a folder. Give the name of a file in it.", path=target))
+    if not has_folder:
         raise OutputError(
-            say("{path}: the folder {folder} does not exist. Make it first.", path=shown, folder=target.parent)
+            say("{path}: the folder {folder} does not exist. Make it first.", path=target, folder=target.parent)
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,11 +18,12 @@ from weitiao.data.columns import Columns, choose_columns
 from weitiao.data.load import Wanted, inputs_of
 from weitiao.data.read import Blank, Table, read_rows
 from weitiao.data.table import AnyRow
-from weitiao.data.write import Writer, open_writer, refuse_overwriting
+from weitiao.data.write import Writer, open_writer, refuse_impossible, refuse_overwriting
 from weitiao.errors import DataError, OutputError
 from weitiao.languages import say
 from weitiao.progress import progress
 from weitiao.runtime.engine import Engine, open_engine
+from weitiao.runtime.journal import Answers, Inputs, open_journal
 from weitiao.tasks import task_of
 from weitiao.tasks import wanted as wanted_by
 from weitiao.types import Prediction, SetAside
@@ -32,7 +33,7 @@ DIGITS = 6  # of a probability
 ASIDE_ENDING = ".set_aside.csv"
 
 
-def predict(
+def predict(  # noqa: PLR0913  the options of the verb
     bundle: Bundle | str | PathLike[str],
     data: str | PathLike[str],
     out: str | PathLike[str],
@@ -42,6 +43,7 @@ def predict(
     question: str | None = None,
     encoding: str | None = None,
     digest: str | None = None,
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Write ``data`` to ``out`` with the answers' columns (`added_columns`) added; lists and objects are JSON in them.
 
@@ -49,10 +51,12 @@ def predict(
     where the bundle's task has one. Rows come in their order, `CHUNK` at a time.
     Each row keeps its place, so that the answers line up with the rows of ``data``: one whose text can't be used stays
     without an answer, one that can't be read becomes a blank row, and both are listed in ``<out>.set_aside.csv``; blank
-    rows stay blank, but for those at the end. Neither file is there before it is whole.
+    rows stay blank, but for those at the end. Neither file is there before it is whole. A run that is killed leaves its
+    answers in ``<out>-checkpoint``; the same call with ``resume`` goes on from there, to the same file.
 
     Returns bundle, digest, data, out, rows (written), predicted, set_aside, blank, set_aside_file (None without rows
-    set aside), notes, text_column, seconds (reading and writing included, loading the bundle not) and texts_per_second.
+    set aside), notes, text_column, resumed_from (texts that the killed run had answered, else None), seconds (reading
+    and writing included, loading the bundle not) and texts_per_second (of this run alone).
     Raises `DataError`, `BundleError`, `OutputError`.
     """
     opened = bundle if isinstance(bundle, Bundle) and digest is None else Bundle.open(_path_of(bundle), digest)
@@ -71,11 +75,16 @@ def predict(
             )
         )
     with ExitStack() as stack:
+        journal = stack.enter_context(open_journal(target, opened, resume=resume))
         asides = stack.enter_context(open_writer(aside, ASIDE_COLUMNS, bom=True))
         rows = stack.enter_context(open_writer(target, [*table.columns, *added], bom=_wants_bom(table)))
         engine = open_engine(opened)
+
+        def answer(texts: Inputs) -> Answers:
+            return [_added(engine, each, inputs) for each, inputs in zip(engine.predict(texts), texts, strict=True)]
+
         began = time.perf_counter()
-        tally = _stream(engine, table, _Reader(columns, wanted), rows, asides)
+        tally = _stream(lambda texts: journal.answers(texts, answer), table, _Reader(columns, wanted), rows, asides)
     seconds = time.perf_counter() - began
     if not tally.set_aside:
         aside.unlink(missing_ok=True)
@@ -91,8 +100,9 @@ def predict(
         "set_aside_file": str(aside) if tally.set_aside else None,
         "notes": table.notes,
         "text_column": columns.text,
+        "resumed_from": journal.known or None,
         "seconds": seconds,
-        "texts_per_second": tally.predicted / seconds if seconds else 0.0,
+        "texts_per_second": (tally.predicted - journal.known) / seconds if seconds else 0.0,
     }
 
 
@@ -143,12 +153,12 @@ class _Reader:
     wanted: Wanted
 
 
-def _stream(engine: Engine, table: Table, reader: _Reader, rows: Writer, asides: Writer) -> _Tally:
+def _stream(answer: Callable[[Inputs], Answers], table: Table, reader: _Reader, rows: Writer, asides: Writer) -> _Tally:
     tally = _Tally()
     with progress(say("Predicting"), None, say("rows")) as advance:
         for chunk in _chunks(table, reader):
-            for place, inputs, prediction in zip(chunk.places, chunk.texts, engine.predict(chunk.texts), strict=True):
-                chunk.rows[place].update(_added(engine, prediction, inputs))
+            for place, added in zip(chunk.places, answer(chunk.texts), strict=True):
+                chunk.rows[place].update(added)
             rows.write(chunk.rows)
             asides.write([{"row": row.row, "reason": row.reason, "raw": row.raw} for row in chunk.asides])
             tally.rows += len(chunk.rows)
@@ -212,6 +222,7 @@ def _path_of(bundle: Bundle | str | PathLike[str]) -> str | PathLike[str]:
 
 
 def _refuse_places(bundle: Bundle, data: Path, out: Path, aside: Path) -> None:
+    refuse_impossible(out)
     refuse_overwriting(out, data)
     refuse_overwriting(aside, data)
     if out.resolve().is_relative_to(bundle.path.resolve()):

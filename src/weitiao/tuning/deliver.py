@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from weitiao import machine
 from weitiao.bundle import create, model_card, verify
+from weitiao.bundle.write import refusals_told
 from weitiao.data.aside import write_set_aside
 from weitiao.data.partition import Partition
 from weitiao.languages import say
 from weitiao.tuning.job import Job, Result
+from weitiao.tuning.recipe import Recipe
 from weitiao.types import Prediction
+
+# of what report.json holds, these are answered too
+ANSWERED = (
+    "n_train",
+    "n_dev",
+    "n_test",
+    "duplicates",
+    "blank",
+    "set_aside",
+    "data",
+    "origins",
+    "temperature",
+    "texts_per_second",
+    "loop_seconds",
+    "seconds",
+    "peak_memory_mb",
+    "predicted",
+    "resumed_from",
+)
 
 
 def deliver(job: Job, result: Result, place: Path, report: Path) -> dict[str, Any]:
@@ -27,27 +51,51 @@ def deliver(job: Job, result: Result, place: Path, report: Path) -> dict[str, An
         "data": job.parts.where,
         "history": result.learned.history,
         "texts_per_second": result.texts_per_second,
-    }
-    told |= _write(job, result, place, told)
-    _report(job, told, figures, predictions, report)
-    return {
-        "bundle": str(place),
-        "digest": verify(place),
-        "report": str(report),
-        "metrics": figures.get("metrics", {}),
-        "intervals": figures.get("intervals", {}),
         "n_train": len(job.parts.train),
         "n_dev": len(job.parts.dev),
         "n_test": len(job.parts.test),
         "loop_seconds": result.learned.loop_seconds,
         "temperature": result.info.temperature,
-        "recipe": job.recipe.model_dump(),
         "origins": job.origins,
         "duplicates": job.parts.dataset.duplicates,
         "blank": job.parts.dataset.blank,
         "set_aside": set_aside(job.parts),
-        **{key: told[key] for key in ("data", "texts_per_second", "seconds", "peak_memory_mb", "predicted")},
+        "resumed_from": result.resumed_from,
     }
+    with _room_for(report):
+        _report(job, told, figures, predictions, report)
+        told |= _write(job, result, place, told)
+    return answer(place, report, told, job.recipe)
+
+
+def answer(place: Path, report: Path, told: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """What `weitiao.tune` returns; ``told`` is what the bundle's report.json holds."""
+    return {
+        "bundle": str(place),
+        "digest": verify(place),
+        "report": str(report),
+        "metrics": told.get("metrics", {}),
+        "intervals": told.get("intervals", {}),
+        "recipe": recipe.model_dump(),
+        **{key: told.get(key) for key in ANSWERED},
+    }
+
+
+@contextmanager
+def _room_for(report: Path) -> Iterator[None]:
+    """The folder of the report, filled before the bundle is there, so that who finds the bundle finds both.
+
+    It is gone again where the block fails, unless a killed run had begun it.
+    """
+    begun = report.exists() and any(report.iterdir())
+    try:
+        with refusals_told(report):
+            report.mkdir(parents=True, exist_ok=True)
+            yield
+    except BaseException:
+        if not begun:
+            shutil.rmtree(report, ignore_errors=True)
+        raise
 
 
 def set_aside(parts: Partition) -> int:
@@ -97,7 +145,6 @@ def _report(
     from weitiao.evaluation.evaluate import provenance, sections
     from weitiao.report.page import page
 
-    folder.mkdir(parents=True, exist_ok=True)
     for part, dataset in {"": job.parts.dataset, **job.parts.held}.items():
         if dataset.set_aside:
             write_set_aside(folder / f"set_aside{part and '_' + part}.csv", dataset.set_aside)

@@ -44,7 +44,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What learning left beside the network's weights; ``began`` is when it was foretold (time.monotonic)."""
+    """What learning left beside the network's weights.
+
+    ``began`` is when the loop began (time.monotonic), as if no process had been killed since; ``loop_seconds`` counts
+    in all processes that worked on it.
+    """
 
     history: list[dict[str, Any]]
     foretold: Foretold
@@ -61,3 +65,4 @@ class Result:
     info: BundleInfo
     test_scores: list[np.ndarray[Any, Any]]
     texts_per_second: float
+    resumed_from: int | None = None  # the step that a killed run had saved

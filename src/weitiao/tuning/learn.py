@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from weitiao import machine
@@ -16,14 +17,15 @@ from weitiao.tuning.recipe import METHODS
 
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
+    from weitiao.tuning.checkpoint import Checkpoints
     from weitiao.tuning.estimate import Foretold
 
 
-def learn(job: Job, network: Network) -> Learned:
-    """Through the training loop: every method but the linear probe."""
+def learn(job: Job, network: Network, checkpoints: Checkpoints) -> Learned:
+    """Through the training loop: every method but the linear probe. A run that was cut short goes on."""
     import torch
 
-    from weitiao.tuning.estimate import foretell
+    from weitiao.tuning.estimate import Foretold, foretell
     from weitiao.tuning.live import live_table
     from weitiao.tuning.loop import train
 
@@ -34,16 +36,22 @@ def learn(job: Job, network: Network) -> Learned:
     method.prepare(network, recipe, torch.tensor(sorted(used)))
     targets = rows.gold.tolist() if isinstance(rows.gold, torch.Tensor) else [each.tolist() for each in rows.gold]
     loss = job.task.loss_of(targets, job.info, recipe.label_smoothing, recipe.class_weights == "balanced")
-    foretold = foretell(network, rows, job.rows["dev"], job.rows["test"], loss, schedule)
-    _tell_foretold(foretold)
+    if checkpoints.saved:
+        foretold = Foretold(**checkpoints.about["foretold"])
+        step, steps = checkpoints.saved.standing["step"], schedule.steps(len(rows))
+        left = clock(foretold.seconds - checkpoints.saved.standing["seconds"])
+        tell(say("Going on after step {step} of {steps}: about {time} left.", step=step, steps=steps, time=left))
+    else:
+        foretold = foretell(network, rows, job.rows["dev"], job.rows["test"], loss, schedule)
+        checkpoints.about["foretold"] = asdict(foretold)
+        _tell_foretold(foretold)
     score = _dev_score(job, schedule.bf16) if len(job.rows["dev"]) else None
-    began = time.monotonic()
     torch.manual_seed(recipe.seed)
     with live_table(job.task.METRIC.replace("_", "-").replace("f1", "F1")) as watch:
-        history = train(network, rows, loss, schedule, score, watch)
-    seconds = time.monotonic() - began
+        history = train(network, rows, loss, schedule, score, watch, checkpoints)
+    seconds = history[-1]["seconds"]
     method.finish(network)
-    return Learned(history, foretold, began, seconds)
+    return Learned(history, foretold, time.monotonic() - seconds, seconds)
 
 
 def learn_head(job: Job, network: Network) -> Learned:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from weitiao.tuning.batches import Batch, Encoded, by_length, collate, epoch_ord
 
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
+    from weitiao.tuning.checkpoint import Checkpoints
 
 BY_TOKEN = 2  # dimensions of a window's logits where there are some for each token
 
@@ -95,6 +96,12 @@ def rate_at(step: int, steps: int, warmup: float, shape: str) -> float:
     return 1 - done if shape == "linear" else 0.5 * (1 + math.cos(math.pi * done))
 
 
+def set_rates(optimizer: torch.optim.Optimizer, rates: list[float]) -> None:
+    """The learning rate of each group of parameters."""
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+
+
 def train_step(network: Network, batches: list[Batch], loss: Loss, bf16: bool) -> float:
     """Gradients of the mean loss over all ``batches`` together (one optimiser step); returns that mean."""
     rows = sum(len(batch.gold) for batch in batches)
@@ -145,6 +152,57 @@ def _groups(order: list[list[int]], size: int) -> Iterator[list[list[int]]]:
         yield order[start : start + size]
 
 
+@dataclass(slots=True)
+class Standing:
+    """Where training stands between two steps. With weights, moments and torch's random state it decides the rest.
+
+    ``order`` is the state of the generator that the order of this epoch's rows is drawn from; ``done`` counts this
+    epoch's steps, ``seconds`` the loop's time in all processes that worked on the run.
+    """
+
+    order: dict[str, Any]
+    epoch: int = 1
+    done: int = 0
+    step: int = 0
+    texts: int = 0
+    seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best: float = -math.inf
+    since_best: int = 0
+
+
+def snapshot(network: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Tensor] | None) -> dict[str, Tensor]:
+    """Every tensor that decides how training goes on, by name; memory is copied only where it isn't contiguous."""
+    state = optimizer.state_dict()["state"]
+    tensors = {
+        "random": torch.get_rng_state(),
+        **{f"weights.{name}": p.detach() for name, p in network.named_parameters() if p.requires_grad},
+        **{f"best.{name}": value for name, value in (best or {}).items()},
+        **{f"optimizer.{number}.{key}": value for number, kept in state.items() for key, value in kept.items()},
+    }
+    return {name: value.contiguous() for name, value in tensors.items()}
+
+
+def put_back(
+    network: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
+) -> dict[str, Tensor] | None:
+    """Undo `snapshot`; returns the best epoch's weights, if there are any yet."""
+    parts: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimizer": {}}
+    for name, value in tensors.items():
+        part, _, rest = name.partition(".")
+        if part in parts:
+            parts[part][rest] = value
+    restore(network, parts["weights"])
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in parts["optimizer"].items():
+        number, _, key = name.partition(".")
+        state.setdefault(int(number), {})[key] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    torch.set_rng_state(tensors["random"])
+    return parts["best"] or None
+
+
 def train(
     network: Network,
     train_rows: Encoded,
@@ -152,61 +210,66 @@ def train(
     schedule: Schedule,
     score: Callable[[Network], float] | None,
     watch: Callable[[Progress], None],
+    checkpoints: Checkpoints | None = None,
 ) -> list[dict[str, Any]]:
     """Train ``network`` in place; leaves the weights of the best epoch by ``score`` (the last, without one).
 
-    Returns a history: one row an epoch with step, epoch, loss (mean since the last row), dev_metric, seconds.
+    Returns a history: one row an epoch with step, epoch, loss (mean since the last row), dev_metric, seconds. With
+    ``checkpoints`` it goes on from the one that was saved, if any, and ends with the weights of an unbroken run.
     """
     optimizer = optimizer_of(network, schedule)
     base_rates = [group["lr"] for group in optimizer.param_groups]
     generator = np.random.default_rng(schedule.seed)
-    steps, step, began = schedule.steps(len(train_rows)), 0, time.monotonic()
-    history: list[dict[str, Any]] = []
-    best, best_state, since_best = -math.inf, None, 0
+    now, best = Standing(dict(generator.bit_generator.state)), None
+    if checkpoints and checkpoints.saved:
+        now = Standing(**checkpoints.saved.standing)
+        best = put_back(network, optimizer, checkpoints.saved.tensors)
+    steps, began = schedule.steps(len(train_rows)), time.monotonic() - now.seconds
     parameters = [p for p in network.parameters() if p.requires_grad]
-    texts, losses = 0, []
     lengths = train_rows.lengths
-    for epoch in range(1, schedule.epochs + 1):
+
+    def report(loss: float, **more: Any) -> None:
+        now.seconds = time.monotonic() - began
+        left = now.seconds / now.step * (steps - now.step)
+        rate = schedule.learning_rate * rate_at(now.step - 1, steps, schedule.warmup, schedule.shape)
+        epoch = now.texts / len(train_rows)
+        watch(Progress(now.step, steps, epoch, loss, rate, now.texts, now.seconds, left, **more))
+
+    def keep(*, ending: bool = False) -> None:
+        if checkpoints and checkpoints.due(ending=ending):
+            checkpoints.save(now.step, snapshot(network, optimizer, best), asdict(now))
+
+    def over() -> bool:
+        stopped = bool(score and schedule.patience and now.since_best >= schedule.patience)
+        return stopped or now.epoch > schedule.epochs
+
+    while not over():
+        generator.bit_generator.state = now.order
+        batches = epoch_order(lengths, schedule.batch_size, generator)
         network.train()
-        for rows in _groups(epoch_order(lengths, schedule.batch_size, generator), schedule.accumulation):
-            factor = rate_at(step, steps, schedule.warmup, schedule.shape)
-            for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
-                group["lr"] = rate * factor
-            losses.append(train_step(network, [collate(train_rows, some) for some in rows], loss, schedule.bf16))
+        for rows in list(_groups(batches, schedule.accumulation))[now.done :]:
+            factor = rate_at(now.step, steps, schedule.warmup, schedule.shape)
+            set_rates(optimizer, [rate * factor for rate in base_rates])
+            now.losses.append(train_step(network, [collate(train_rows, some) for some in rows], loss, schedule.bf16))
             torch.nn.utils.clip_grad_norm_(parameters, schedule.clip)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            step += 1
-            texts += sum(map(len, rows))
-            seconds = time.monotonic() - began
-            left = seconds / step * (steps - step)
-            watch(
-                Progress(
-                    step,
-                    steps,
-                    texts / len(train_rows),
-                    losses[-1],
-                    schedule.learning_rate * factor,
-                    texts,
-                    seconds,
-                    left,
-                )
-            )
-        mean_loss, metric = float(np.mean(losses)), None
-        losses.clear()
+            now.step, now.done, now.texts = now.step + 1, now.done + 1, now.texts + sum(map(len, rows))
+            report(now.losses[-1])
+            keep()
+        mean_loss, metric = float(np.mean(now.losses)), None
         if score:
             metric = score(network)
-            since_best += 1
-            if metric > best:
-                best, since_best = metric, 0
-                best_state = trainable_state(network) if epoch < schedule.epochs else None
-        seconds = time.monotonic() - began
-        history.append({"step": step, "epoch": epoch, "loss": mean_loss, "dev_metric": metric, "seconds": seconds})
-        left = seconds / step * (steps - step)
-        last = schedule.learning_rate * factor
-        watch(Progress(step, steps, epoch, mean_loss, last, texts, seconds, left, True, metric, since_best == 0))
-        if score and schedule.patience and since_best >= schedule.patience:
-            break
-    if best_state is not None and since_best:
-        restore(network, best_state)
-    return history
+            now.since_best += 1
+            if metric > now.best:
+                now.best, now.since_best = metric, 0
+                best = trainable_state(network) if now.epoch < schedule.epochs else None
+        now.seconds = time.monotonic() - began
+        row = {"step": now.step, "epoch": now.epoch, "loss": mean_loss, "dev_metric": metric, "seconds": now.seconds}
+        now.history.append(row)
+        report(mean_loss, epoch_ended=True, dev_metric=metric, best=now.since_best == 0)
+        now.epoch, now.done, now.losses, now.order = now.epoch + 1, 0, [], dict(generator.bit_generator.state)
+        keep(ending=over())
+    if best is not None and now.since_best:
+        restore(network, best)
+    return now.history

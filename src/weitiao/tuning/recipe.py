@@ -24,6 +24,7 @@ class Recipe(BaseModel):
     is the fraction of the steps in which the learning rate rises; ``patience`` counts epochs without a better dev score
     before training stops; without one all epochs run, as foretold, and the best is kept. ``split_seed`` decides which
     rows are held out, ``seed`` everything else, so that runs of several seeds are measured on the same rows.
+    ``checkpoint_every`` counts seconds, and changes nothing in the result.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,3 +56,4 @@ class Recipe(BaseModel):
     lora_rank: int = Field(default=16, ge=1, le=1024)
     lora_alpha: float = Field(default=32.0, gt=0, allow_inf_nan=False)
     lora_dropout: float = Field(default=0.05, ge=0, lt=1)
+    checkpoint_every: float = Field(default=60.0, ge=0, allow_inf_nan=False)

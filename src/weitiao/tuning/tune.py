@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from weitiao import machine
 from weitiao.bundle import BundleInfo
+from weitiao.bundle.manifest import MANIFEST
 from weitiao.bundle.write import check_free
 from weitiao.data.partition import Partition, partition
 from weitiao.errors import BaseModelError, require
@@ -18,7 +20,9 @@ from weitiao.progress import progress
 from weitiao.tasks import task_of, wanted
 from weitiao.tasks.windows import Reading, read
 from weitiao.terminal import tell
+from weitiao.tuning.checkpoint import Checkpoints, about_run, checkpoints, folder_of
 from weitiao.tuning.deliver import deliver, set_aside
+from weitiao.tuning.finished import finished
 from weitiao.tuning.job import Job, Result
 from weitiao.tuning.learn import learn, learn_head
 from weitiao.tuning.plan import decide, read_recipe
@@ -41,6 +45,7 @@ def tune(  # noqa: PLR0913  the options of the verb
     test: str | None = None,
     encoding: str | None = None,
     recipe: str | None = None,
+    resume: bool = False,
     **settings: Any,
 ) -> dict[str, Any]:
     """Tune a base on the labelled table ``data`` and write a bundle to ``out`` and a report to ``<out>-report``.
@@ -49,37 +54,49 @@ def tune(  # noqa: PLR0913  the options of the verb
     found. ``settings`` are fields of `Recipe` (task, base, method, epochs, seed, …); ``recipe`` names a TOML file of
     them. Without ``dev`` and ``test`` tables, rows are held out (recipe: dev_share, test_share).
 
+    A run that is killed leaves checkpoints in ``<out>-checkpoint``. The same call with ``resume`` goes on there and
+    ends with the weights of an unbroken run; it starts anew where nothing was saved, and answers from the bundle where
+    that is there already.
+
     Returns ``{"bundle", "digest", "report", "metrics", "intervals", "n_train", "n_dev", "n_test", "texts_per_second",
-    "seconds", "peak_memory_mb", "predicted": {"seconds", "peak_memory_mb"}, "recipe", "origins", …}``; texts_per_second
-    is training texts ÷ wall time of the training loop, tokenising included; seconds run from the foretelling to the
-    finished bundle. Raises DataError, RecipeError, BaseModelError, OutputError, MissingExtraError.
+    "seconds", "peak_memory_mb", "predicted": {"seconds", "peak_memory_mb"}, "recipe", "origins", "resumed_from", …}``;
+    texts_per_second is training texts ÷ wall time of the training loop, tokenising included; seconds run from the
+    foretelling to the finished bundle; resumed_from is the step that a resumed run went on from, else None. Raises
+    DataError, RecipeError, BaseModelError, OutputError, MissingExtraError; BundleError for a bundle that was changed.
     """
     resolved = read_recipe(recipe, settings)
-    place = check_free(out)
-    report = check_free(place.with_name(place.name + "-report"))
     asked = resolved.value
-    machine.reset_peak_memory()
-    parts = partition(
-        data,
-        text=text,
-        label=label,
-        encoding=encoding,
-        dev=dev,
-        test=test,
-        shares=(asked.dev_share, asked.test_share),
-        seed=asked.split_seed,
-        wanted=wanted(asked.task, {"text_b": text_b, "question": question}),
-    )
-    _tell_data(parts)
-    base = resolve(asked.base)
-    threads = machine.prepare_threads()
-    if threads.warning:
-        tell(threads.warning)
-    require("torch", "tune")
-    require("transformers", "tune")
-    job, tokenising = _prepare(resolved, base, parts)
-    _tell_recipe(job)
-    return deliver(job, _run(job, tokenising), place, report)
+    place = Path(out).expanduser().resolve()
+    report = place.with_name(place.name + "-report")
+    if resume and os.path.isfile(place / MANIFEST):
+        return finished(place, report, data, resolved)
+    check_free(place)
+    if not (resume and os.path.isdir(folder_of(place))):  # else a killed run may have been about to end
+        check_free(report)
+    with checkpoints(place, asked.checkpoint_every, resume=resume) as keeper:
+        machine.reset_peak_memory()
+        parts = partition(
+            data,
+            text=text,
+            label=label,
+            encoding=encoding,
+            dev=dev,
+            test=test,
+            shares=(asked.dev_share, asked.test_share),
+            seed=asked.split_seed,
+            wanted=wanted(asked.task, {"text_b": text_b, "question": question}),
+        )
+        _tell_data(parts)
+        base = resolve(asked.base)
+        threads = machine.prepare_threads()
+        if threads.warning:
+            tell(threads.warning)
+        require("torch", "tune")
+        require("transformers", "tune")
+        job, tokenising = _prepare(resolved, base, parts)
+        _tell_recipe(job)
+        keeper.require_same(about_run(job))
+        return deliver(job, _run(job, tokenising, keeper), place, report)
 
 
 def _tell_data(parts: Partition) -> None:
@@ -188,17 +205,21 @@ def _check_tokens(readings: dict[str, Reading], base: Base) -> None:
         )
 
 
-def _run(job: Job, tokenising: float) -> Result:
+def _run(job: Job, tokenising: float, keeper: Checkpoints) -> Result:
     import torch
 
     from weitiao.pretrained.network import Network, load_encoder
     from weitiao.tuning.loop import infer
 
     recipe = job.recipe
+    # Sums of another number of threads differ in their last digits. Even torch's own choice is set: without, the
+    # libraries below may use fewer at times.
+    keeper.about.setdefault("threads", torch.get_num_threads())
+    torch.set_num_threads(keeper.about["threads"])
     torch.manual_seed(recipe.seed)
     outputs = job.task.outputs(job.info)
     network = Network(load_encoder(Path(job.base.path)), outputs, job.info.pooling, recipe.dropout)
-    learned = learn_head(job, network) if recipe.method == "head" else learn(job, network)
+    learned = learn_head(job, network) if recipe.method == "head" else learn(job, network, keeper)
     bf16 = recipe.precision == "bf16"
     held, examples = ("dev", job.parts.dev) if job.parts.dev else ("train", job.parts.train)
     gold = [example.label for example in examples]
@@ -207,4 +228,5 @@ def _run(job: Job, tokenising: float) -> Result:
         test_scores = infer(network, job.rows["test"], bf16, advance=advance)
     seen = len(job.parts.train) * (1 if recipe.method == "head" else int(learned.history[-1]["epoch"]))
     info = job.info.model_copy(update=settled)
-    return Result(network, learned, info, test_scores, seen / (learned.loop_seconds + tokenising))
+    resumed_from = keeper.saved.standing["step"] if keeper.saved else None
+    return Result(network, learned, info, test_scores, seen / (learned.loop_seconds + tokenising), resumed_from)
