@@ -102,6 +102,8 @@ class Dataset:
     duplicates: int = 0
     blank: int = 0
     notes: list[str] = field(default_factory=list)
+    group_column: str | None = None
+    time_column: str | None = None
 
     @property
     def texts(self) -> list[str]:

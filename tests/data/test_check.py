@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from weitiao.data.check import check, language, languages, lengths
+from weitiao.data.check import check
+from weitiao.data.language import language, shares
+from weitiao.data.lengths import lengths
 from weitiao.data.load import load
 from weitiao.errors import OutputError
 
@@ -92,8 +94,9 @@ def test_language(text: str, expected: str) -> None:
 
 
 def test_shares_and_lengths() -> None:
-    assert languages(["你好", "hello", "hello", "привет"]) == {"zh": 0.25, "en": 0.5, "other": 0.25}
-    assert lengths(["x" * n for n in range(1, 101)]) == {"mean": 50.5, "p50": 50, "p95": 95, "p99": 99, "max": 100}
+    found = map(language, ["你好", "hello", "hello", "привет"])
+    assert shares(list(found)) == {"zh": 0.25, "en": 0.5, "other": 0.25}
+    assert lengths(list(range(1, 101))) == {"mean": 50.5, "p50": 50, "p95": 95, "p99": 99, "max": 100}
     assert lengths([]) == {"mean": 0.0, "p50": 0, "p95": 0, "p99": 0, "max": 0}
 
 

@@ -15,6 +15,12 @@ Json = Annotated[bool, typer.Option("--json", help=say("Print one JSON object on
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help=say("Seed of everything random."))]
 Text = Annotated[str | None, typer.Option("--text", metavar="COLUMN", help=say("The column that holds the text."))]
 Label = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help=say("The column that holds the label."))]
+Group = Annotated[
+    str | None, typer.Option("--group", metavar="COLUMN", help=say("Rows alike in it are never held out apart."))
+]
+Time = Annotated[
+    str | None, typer.Option("--time", metavar="COLUMN", help=say("The newest rows by this column are held out."))
+]
 Encoding = Annotated[
     str | None, typer.Option("--encoding", help=say("The file's character encoding; found by itself without."))
 ]

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Encoding, Json, Label, Text, answer, with_interval
+from weitiao.cli.answer import Encoding, Group, Json, Label, Text, Time, answer, with_interval
 from weitiao.errors import RecipeError
 from weitiao.languages import say
 from weitiao.progress import clock
 from weitiao.terminal import echo
 
-NOT_IN_RECIPES = {"data", "out", "text", "label", "dev", "test", "encoding", "recipe"}
+NOT_IN_RECIPES = {"data", "out", "text", "label", "dev", "test", "encoding", "recipe", "group", "time"}
 
 
 def command(
@@ -30,6 +30,8 @@ def command(
     test: Annotated[
         str | None, typer.Option(metavar="DATA", help=say("Table to measure on; else rows are held out."))
     ] = None,
+    group: Group = None,
+    time: Time = None,
     epochs: Annotated[int | None, typer.Option(help=say("Passes over the training rows."))] = None,
     learning_rate: Annotated[float | None, typer.Option(help=say("Highest learning rate."))] = None,
     batch_size: Annotated[int | None, typer.Option(help=say("Texts a step."))] = None,
@@ -60,7 +62,19 @@ def command(
         from weitiao.tuning.tune import tune
 
         settings = {**_settings(setting or []), **{name: value for name, value in named.items() if value is not None}}
-        return tune(data, out, text=text, label=label, dev=dev, test=test, encoding=encoding, recipe=recipe, **settings)
+        return tune(
+            data,
+            out,
+            text=text,
+            label=label,
+            dev=dev,
+            test=test,
+            encoding=encoding,
+            recipe=recipe,
+            group=group,
+            time=time,
+            **settings,
+        )
 
     answer(json, work, _show)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -50,6 +50,8 @@ class Columns:
     text: str
     label: str | None
     notes: tuple[str, ...] = ()
+    group: str | None = None
+    time: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +77,22 @@ class _Profile:
 
 
 def choose_columns(
-    table: Table, *, text: str | None = None, label: str | None = None, labelled: bool = True
+    table: Table,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    labelled: bool = True,
+    group: str | None = None,
+    time: str | None = None,
 ) -> Columns:
     """The text column and, where ``labelled``, the label column of ``table``; ``text`` and ``label`` name them.
 
+    ``group`` and ``time`` name further columns; they are never guessed.
+
     Raises `DataError`: a named column isn't there; one column is named for both; or none, or several, could be meant.
     """
-    for named, flag in ((text, "--text"), (label if labelled else None, "--label")):
+    flags = {"--text": text, "--label": label if labelled else None, "--group": group, "--time": time}
+    for flag, named in flags.items():
         if named is not None and named not in table.columns:
             raise _not_there(table, named, flag)
     if labelled and text is not None and text == label:
@@ -92,8 +103,8 @@ def choose_columns(
     if labelled:
         label = label or _by_name(table.columns, LABEL_NAMES, besides=text)
     if text and (label or not labelled):
-        return Columns(text, label if labelled else None)
-    return _by_content(table, text, label, labelled=labelled)
+        return Columns(text, label if labelled else None, group=group, time=time)
+    return replace(_by_content(table, text, label, labelled=labelled), group=group, time=time)
 
 
 def folded(name: str) -> str:

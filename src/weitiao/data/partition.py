@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
-from weitiao.data.load import deduplicate, load, require_trainable
-from weitiao.data.split import split
+from weitiao.data.load import Reading, deduplicate, load, require_trainable
+from weitiao.data.split import split, split_dated, split_grouped
 from weitiao.errors import DataError
 from weitiao.languages import say
 from weitiao.types import Dataset, Example
@@ -36,22 +36,24 @@ class Partition:
 def partition(
     data: str,
     *,
-    text: str | None = None,
-    label: str | None = None,
-    encoding: str | None = None,
     dev: str | None = None,
     test: str | None = None,
     shares: tuple[float | None, float] = (None, 0.2),
     seed: int = 0,
+    **reading: Unpack[Reading],
 ) -> Partition:
-    """Read ``data``, drop duplicates, then hold out ``shares`` (dev, test) of the rows, stratified by label.
+    """Read ``data``, drop duplicates, then hold out ``shares`` (dev, test) of the rows.
+
+    They are stratified by label; with a ``group`` column whole groups are held out, with a ``time`` column the newest
+    rows: they are measured on, the newest of the others are chosen by.
 
     A dev share of None is a tenth, but at most `MOST_DEV` rows: what they decide gains little from more of them.
     A ``test`` or ``dev`` table that is named is used whole instead. First the test rows are taken from all rows, then
     the dev rows from what is left. Raises DataError when too little can be used, or when a named table holds labels
     that the training rows don't.
     """
-    dataset = deduplicate(load(data, text=text, label=label, encoding=encoding))
+    group, time, encoding = reading.get("group"), reading.get("time"), reading.get("encoding")
+    dataset = deduplicate(load(data, **reading))
     require_trainable(dataset)
     held = {
         part: load(source, text=dataset.text_column, label=dataset.label_column, encoding=encoding)
@@ -62,12 +64,12 @@ def partition(
     if "test" in held:
         test_rows = held["test"].examples
     else:
-        rest, test_rows = split(rest, shares[1], seed)
+        rest, test_rows = _hold_out(rest, shares[1], seed, dataset)
     dev_share = min(0.1, MOST_DEV / max(1, len(rest))) if shares[0] is None else shares[0]
     if "dev" in held:
         dev_rows = held["dev"].examples
     else:
-        rest, dev_rows = split(rest, dev_share, seed)
+        rest, dev_rows = _hold_out(rest, dev_share, seed, dataset)
     labels = sorted({example.label or "" for example in rest})
     for name, rows in ((test, test_rows), (dev, dev_rows)):
         require_known_labels(name or data, rows, labels)
@@ -82,11 +84,21 @@ def partition(
             "seed": seed,
             "dev_share": dev_share,
             "test_share": shares[1],
+            "group": group,
+            "time": time,
             "dev": absolute(dev),
             "test": absolute(test),
         },
     }
     return Partition(dataset, held, rest, dev_rows, test_rows, labels, where)
+
+
+def _hold_out(
+    examples: list[Example], share: float, seed: int, dataset: Dataset
+) -> tuple[list[Example], list[Example]]:
+    if dataset.time_column:
+        return split_dated(examples, share)
+    return split_grouped(examples, share, seed) if dataset.group_column else split(examples, share, seed)
 
 
 def absolute(source: str | None) -> str | None:

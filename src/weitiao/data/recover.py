@@ -27,6 +27,8 @@ def recover(where: Mapping[str, Any]) -> tuple[list[Example], list[Example], lis
             test=held.get("test"),
             shares=(held.get("dev_share", 0.0), held.get("test_share", 0.0)),
             seed=held.get("seed", 0),
+            group=held.get("group"),
+            time=held.get("time"),
         )
     except (DataError, KeyError, TypeError, ValueError) as error:
         raise DataError(

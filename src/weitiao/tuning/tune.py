@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LEAST_SHARE = 0.5  # of the table's rows; when fewer are left to learn from, that is rarely meant
 
 
-def tune(
+def tune(  # noqa: PLR0913  a verb's arguments are its options
     data: str,
     out: str,
     *,
@@ -36,12 +36,15 @@ def tune(
     test: str | None = None,
     encoding: str | None = None,
     recipe: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
     """Tune a base on the labelled table ``data`` and write a bundle to ``out`` and a report to ``<out>-report``.
 
     ``settings`` are fields of `Recipe` (base, method, epochs, seed, …); ``recipe`` names a TOML file of them. Without
-    ``dev`` and ``test`` tables, rows are held out (recipe: dev_share, test_share).
+    ``dev`` and ``test`` tables, rows are held out (recipe: dev_share, test_share): at random, or with a ``group``
+    column whole groups, or with a ``time`` column the newest rows.
 
     Returns ``{"bundle", "digest", "report", "metrics", "intervals", "n_train", "n_dev", "n_test", "texts_per_second",
     "seconds", "peak_memory_mb", "predicted": {"seconds", "peak_memory_mb"}, "recipe", "origins", …}``; texts_per_second
@@ -62,6 +65,8 @@ def tune(
         test=test,
         shares=(asked.dev_share, asked.test_share),
         seed=asked.split_seed,
+        group=group,
+        time=time,
     )
     _tell_data(parts)
     base = resolve(asked.base)
