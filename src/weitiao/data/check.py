@@ -117,7 +117,7 @@ def check(
         "notes": [*dataset.notes, *material.notes],
         "seed": seed,
     }
-    found["verdict"] = verdict(dataset, found)
+    found["verdict"] = verdict(dataset, suspects, found)
     found["ready"] = all(item["severity"] != "error" for item in found["verdict"])
     dropped = {suspect.place for name in drop for suspect in suspects[name] if suspect.place < own}
     found["dropped"] = len(dropped)

@@ -17,12 +17,13 @@ import numpy as np
 
 NEAR = 0.9  # similarity from which two texts count as near duplicates
 MOVED = 0.7  # where words changed places only: least similarity in the given order
+REORDERED = 0.99  # of the similarity without the order: another order is another text
 LONGEST = 2_000  # characters compared; a copy shows in its beginning
 BANDS, ROWS = 24, 4  # two texts of Jaccard similarity 0.5 meet with probability 0.79, of 0.7 with 0.998
 FEW_TO_COMPARE = 40  # in a larger bucket each text is compared with the first and with the next
 _CHUNK = 20_000  # texts; bounds the memory that n-grams take
 _HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_NO_LETTERS = re.compile(r"[\W_]+")
+_NO_LETTERS = re.compile(r"(?:[^\w€£$¥]|_)+")
 _BESIDE_HAN = re.compile(f"(?<=[{_HAN}]) | (?=[{_HAN}])")
 _ONE_HAN = re.compile(f"[{_HAN}]")
 _PIECES = re.compile(f"[{_HAN}]|[^ {_HAN}]+")
@@ -153,7 +154,8 @@ def _compared(texts: Sequence[str], left: Array, right: Array, least: float) -> 
         scores = cpdist([texts[at] for at in one], [texts[at] for at in two], scorer=similar, score_cutoff=MOVED)
         unsure = np.flatnonzero((scores >= MOVED) & (scores < least))
         a, b = ([_sorted(texts[at]) for at in side[unsure]] for side in (one, two))
-        scores[unsure] = np.maximum(scores[unsure], cpdist(a, b, scorer=similar)) if len(unsure) else 0
+        if len(unsure):
+            scores[unsure] = np.maximum(scores[unsure], REORDERED * cpdist(a, b, scorer=similar))
         near = scores >= least
         kept.append((one[near], two[near], scores[near]))
     return Pairs(*(np.concatenate(part) for part in zip(*kept, strict=True)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from weitiao.data import companions
-from weitiao.data.evidence import kind
+from weitiao.data.evidence import Suspect, kind
 from weitiao.data.load import require_trainable
 from weitiao.errors import DataError
 from weitiao.languages import say
@@ -19,7 +19,7 @@ CUT = 0.05  # share of the texts that are longer
 _NAMED = 5
 
 
-def verdict(dataset: Dataset, found: dict[str, Any]) -> list[dict[str, str]]:
+def verdict(dataset: Dataset, suspects: dict[str, list[Suspect]], found: dict[str, Any]) -> list[dict[str, str]]:
     """The sentences, the gravest first, each with its severity ("error": tuning would refuse)."""
     errors, classes = [], found["classes"]
     try:
@@ -36,7 +36,7 @@ def verdict(dataset: Dataset, found: dict[str, Any]) -> list[dict[str, str]]:
                 )
             )
     warnings = [*_of_rows(found), *_of_classes(found), *companions.warnings(dataset, found)]
-    warnings += [kind(name).told(count) for name, count in found["suspects"].items() if count]
+    warnings += [kind(name).told(some) for name, some in suspects.items() if some]
     if found["languages"]["other"] > 0.5:
         warnings.append(say("Most texts are neither Chinese nor in Latin letters: choose a base that knows them."))
     infos = _infos(found)

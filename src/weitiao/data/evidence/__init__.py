@@ -80,7 +80,7 @@ class Kind(Protocol):
     def find(self, material: Material) -> list[Suspect]:
         """The suspected rows, the surest first."""
 
-    def told(self, count: int) -> str:
+    def told(self, suspects: list[Suspect]) -> str:
         """The finding as a sentence."""
 
     def heading(self) -> str:

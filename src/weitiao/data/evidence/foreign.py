@@ -24,9 +24,9 @@ def find(material: Material) -> list[Suspect]:
     ]
 
 
-def told(count: int) -> str:
+def told(suspects: list[Suspect]) -> str:
     """The finding as a sentence."""
-    return say("{count} texts are in another language than nearly all others.", count=count)
+    return say("{count} texts are in another language than nearly all others.", count=len(suspects))
 
 
 def heading() -> str:

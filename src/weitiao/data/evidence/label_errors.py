@@ -61,9 +61,9 @@ def find(material: Material) -> list[Suspect]:
     return found
 
 
-def told(count: int) -> str:
+def told(suspects: list[Suspect]) -> str:
     """The finding as a sentence."""
-    return say("{count} labels are probably wrong.", count=count)
+    return say("{count} labels are probably wrong.", count=len(suspects))
 
 
 def heading() -> str:

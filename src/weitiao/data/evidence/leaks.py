@@ -24,12 +24,12 @@ def find(material: Material) -> list[Suspect]:
     return surest(found)
 
 
-def told(count: int) -> str:
+def told(suspects: list[Suspect]) -> str:
     """The finding as a sentence."""
     return say(
         "{count} rows leak: their text, the same or nearly so, is in another table too, and makes measured figures too "
         "good.",
-        count=count,
+        count=len(suspects),
     )
 
 

@@ -17,10 +17,11 @@ def find(material: Material) -> list[Suspect]:
     return surest(found)
 
 
-def told(count: int) -> str:
+def told(suspects: list[Suspect]) -> str:
     """The finding as a sentence."""
     return say(
-        "{count} rows have nearly the text of another row, but not its label: one of the two may be wrong.", count=count
+        "{count} rows have nearly the text of another row, but not its label: one of the two may be wrong.",
+        count=len(suspects),
     )
 
 

@@ -16,9 +16,11 @@ def find(material: Material) -> list[Suspect]:
     return sorted(found.values(), key=lambda suspect: (-suspect.score, suspect.place))
 
 
-def told(count: int) -> str:
+def told(suspects: list[Suspect]) -> str:
     """The finding as a sentence."""
-    return say("{count} rows nearly repeat another of the same label; a random split may part them.", count=count)
+    return say(
+        "{count} rows nearly repeat another of the same label; a random split may part them.", count=len(suspects)
+    )
 
 
 def heading() -> str:

@@ -46,9 +46,11 @@ def find(material: Material) -> list[Suspect]:
     return surest(found)
 
 
-def told(count: int) -> str:
+def told(suspects: list[Suspect]) -> str:
     """The finding as a sentence."""
-    return say("{count} texts are unlike all others: gibberish, another language, another kind of text?", count=count)
+    return say(
+        "{count} texts are unlike all others: gibberish, another language, another kind of text?", count=len(suspects)
+    )
 
 
 def heading() -> str:

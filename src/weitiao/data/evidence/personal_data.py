@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from weitiao.data.evidence import Material, Suspect
 from weitiao.languages import say
 from weitiao.privacy import find as find_personal_data
@@ -17,11 +19,14 @@ def find(material: Material) -> list[Suspect]:
     return found
 
 
-def told(count: int) -> str:
+def told(suspects: list[Suspect]) -> str:
     """The finding as a sentence."""
+    kinds = Counter(each for suspect in suspects for each in suspect.reason.split(", "))
     return say(
-        "{count} rows seem to hold personal data: be sure that you may use it, or mask it with weitiao.privacy.mask.",
-        count=count,
+        "{count} rows seem to hold personal data ({kinds}): be sure that you may use it, or mask it with "
+        "weitiao.privacy.mask.",
+        count=len(suspects),
+        kinds=", ".join(f"{kind} {rows}" for kind, rows in kinds.most_common()),
     )
 
 

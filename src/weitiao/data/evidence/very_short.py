@@ -20,9 +20,9 @@ def find(material: Material) -> list[Suspect]:
     return sorted(found, key=lambda suspect: -suspect.score)
 
 
-def told(count: int) -> str:
+def told(suspects: list[Suspect]) -> str:
     """The finding as a sentence."""
-    return say("{count} texts hold next to nothing: punctuation alone, or one or two characters.", count=count)
+    return say("{count} texts hold next to nothing: punctuation alone, or one or two characters.", count=len(suspects))
 
 
 def heading() -> str:
