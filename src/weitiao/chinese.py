@@ -280,6 +280,7 @@ CHINESE: dict[str, str] = {
     "mean": "平均",
     "median": "中位数",
     "longest": "最长",
+    "Share of the texts": "文本占比",
     "Language, by script": "语言（按文字判断）",
     "What it holds": "内容",
     "Labels": "标签",

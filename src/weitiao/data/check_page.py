@@ -16,7 +16,7 @@ from weitiao.report.page import KeyFigure, Section
 from weitiao.report.text import clamp
 from weitiao.types import Dataset
 
-SHOWN = 20  # examples of a kind
+SHOWN = 12  # examples of a kind
 MOST_CLASSES = 30  # bars; more are folded into a table
 BINS = 12
 TEXT_COLUMNS = 240
@@ -123,7 +123,7 @@ def _lengths(found: Found, dataset: Dataset) -> Markup:
     parts.append(page.table(columns, cut, numeric={0, 1, 2}))
     spoken = {"zh": say("Chinese"), "en": say("Latin letters"), "other": say("other or none")}
     shown = [(spoken[name], f"{share:.1%}") for name, share in found["languages"].items()]
-    parts.append(page.table((say("Language, by script"), say("Share")), shown, numeric={1}))
+    parts.append(page.table((say("Language, by script"), say("Share of the texts")), shown, numeric={1}))
     return page.join(*parts)
 
 

@@ -13,8 +13,8 @@ from weitiao.languages import say
 GRAM_HAN, GRAM = 2, 3  # characters
 LEAST_GRAMS = 4
 LEAST_ROWS = 100  # of few texts each is unlike the others
-STRANGE = 0.5  # share of a text's n-grams that no other text holds, or more where the table is varied
-SPREADS = 6.0  # above the median, in robust standard deviations
+STRANGE = (0.4, 0.9)  # share of a text's n-grams that no other text holds: never enough, always enough
+SPREADS = 8.0  # above the median, in robust standard deviations: what is enough in between
 NEIGHBOURS = 10
 REFERENCE = 20_000  # texts that each is compared with, drawn by the seed
 _CHUNK = 20_000
@@ -28,7 +28,7 @@ def find(material: Material) -> list[Suspect]:
     if len(material.examples) < LEAST_ROWS:
         return []
     strange = _strangeness(material.folded)
-    bar = max(STRANGE, _high(strange))
+    bar = min(max(_high(strange), STRANGE[0]), STRANGE[1])
     found = [
         Suspect(
             int(place),
