@@ -220,7 +220,7 @@ def share(part: int, whole: int) -> dict[str, Any]:
 
 
 def figures(planted: dict[int, str], found: list[int], before: set[int]) -> dict[str, Any]:
-    """Precision and recall, and recall by the way it was planted; ``before``: rows suspected without anything planted."""
+    """Precision and recall, recall by the way it was planted too; ``before``: rows suspected with nothing planted."""
     right = [row for row in found if row in planted]
     new = [row for row in found if row in planted or row not in before]
     ways = sorted(set(planted.values())) if len(set(planted.values())) < 10 else []

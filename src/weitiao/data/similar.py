@@ -21,6 +21,7 @@ REORDERED = 0.99  # of the similarity without the order: another order is anothe
 LONGEST = 2_000  # characters compared; a copy shows in its beginning
 BANDS, ROWS = 24, 4  # two texts of Jaccard similarity 0.5 meet with probability 0.79, of 0.7 with 0.998
 FEW_TO_COMPARE = 40  # in a larger bucket each text is compared with the first and with the next
+_ROUNDING = 1e-6  # scores come in single precision
 _CHUNK = 20_000  # texts; bounds the memory that n-grams take
 _HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _NO_LETTERS = re.compile(r"(?:[^\w€£$¥]|_)+")
@@ -73,19 +74,24 @@ def near_pairs(folded: Sequence[str], least: float = NEAR) -> Pairs:
 def _candidates(texts: Sequence[str], places: Array) -> tuple[Array, Array]:
     """Pairs of ``places`` whose texts share a band, each once."""
     han = np.fromiter((mostly_han(texts[at]) for at in places), bool, len(places))
-    found = [np.zeros((0, 2), np.int64)]
+    found = np.zeros(0, np.int64)  # left × number of texts + right
     for size, part in ((_GRAM_HAN, places[han]), (_GRAM, places[~han])):
         if len(part) > 1:
-            keys = _band_keys([texts[at] for at in part], size)
-            for key in keys:
-                found.append(np.unique(np.sort(part[_meeting(key)], axis=1), axis=0))
-    pairs = np.unique(np.concatenate(found), axis=0)
-    return pairs[:, 0], pairs[:, 1]
+            for key in _band_keys([texts[at] for at in part], size):
+                met = np.sort(part[_meeting(key)], axis=1)
+                found = distinct(np.concatenate([found, met[:, 0] * len(texts) + met[:, 1]]))
+    return np.divmod(found, len(texts))
 
 
 def mostly_han(text: str) -> bool:
     """Whether over a third of the characters are Chinese."""
     return not text.isascii() and len(_ONE_HAN.findall(text)) * 3 > len(text)
+
+
+def distinct(values: Array) -> Array:
+    """Each of ``values`` once, in order; np.unique, which hashes, takes several times as long on millions."""
+    ordered = np.sort(values)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
 
 
 def grams(texts: Sequence[str], size: int) -> tuple[Array, Array]:
@@ -156,7 +162,7 @@ def _compared(texts: Sequence[str], left: Array, right: Array, least: float) -> 
         a, b = ([_sorted(texts[at]) for at in side[unsure]] for side in (one, two))
         if len(unsure):
             scores[unsure] = np.maximum(scores[unsure], REORDERED * cpdist(a, b, scorer=similar))
-        near = scores >= least
+        near = scores >= least - _ROUNDING
         kept.append((one[near], two[near], scores[near]))
     return Pairs(*(np.concatenate(part) for part in zip(*kept, strict=True)))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from weitiao.data.evidence import Material, Suspect, surest
-from weitiao.data.similar import grams, mostly_han
+from weitiao.data.similar import distinct, grams, mostly_han
 from weitiao.languages import say
 
 GRAM_HAN, GRAM = 2, 3  # characters
@@ -88,7 +88,7 @@ def _distinct(texts: list[str], size: int) -> tuple[Array, Array]:
     """(text's number, n-gram's number) for each n-gram of each text, every one once a text."""
     hashes, starts = grams(texts, size)
     numbers = np.repeat(np.arange(len(texts), dtype=np.uint64), np.diff(starts))
-    both = np.unique((numbers << np.uint64(_COUNTERS)) | (hashes >> np.uint64(64 - _COUNTERS)))
+    both = distinct((numbers << np.uint64(_COUNTERS)) | (hashes >> np.uint64(64 - _COUNTERS)))
     return (both >> np.uint64(_COUNTERS)).astype(np.int64), (both & np.uint64((1 << _COUNTERS) - 1)).astype(np.int64)
 
 
