@@ -123,8 +123,7 @@ def check(
     found["dropped"] = len(dropped)
     found |= dict.fromkeys(FILES)
     if out is not None:
-        kept = [example for place, example in enumerate(dataset.examples) if place not in dropped]
-        _write(replace(dataset, examples=kept), material, suspects, found, Path(out))
+        _write(Path(out), dataset, dropped, material, suspects, found)
     return found
 
 
@@ -184,7 +183,9 @@ def _personal_data(suspects: list[Suspect]) -> dict[str, Any]:
     return {"rows": len(suspects), "kinds": dict(kinds.most_common())}
 
 
-def _write(dataset: Dataset, material: Material, suspects: Suspects, found: dict[str, Any], out: Path) -> None:
+def _write(
+    out: Path, dataset: Dataset, dropped: set[int], material: Material, suspects: Suspects, found: dict[str, Any]
+) -> None:
     from weitiao.data.check_page import check_page
 
     try:
@@ -195,7 +196,8 @@ def _write(dataset: Dataset, material: Material, suspects: Suspects, found: dict
         ) from None
     found |= {key: str(out / name) for key, name in FILES.items()}
     write_set_aside(out / SET_ASIDE, dataset.set_aside)
-    _write_cleaned(dataset, out / CLEANED)
+    kept = [example for place, example in enumerate(dataset.examples) if place not in dropped]
+    _write_cleaned(replace(dataset, examples=kept), out / CLEANED)
     with open_writer(out / SUSPECTS, COLUMNS, bom=True) as writer:
         for name, some in suspects.items():
             for suspect in some:

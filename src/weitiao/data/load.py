@@ -21,6 +21,10 @@ from weitiao.languages import say
 from weitiao.types import Dataset, Example, SetAside
 
 
+MIN_EXAMPLES = 8
+MIN_PER_CLASS = 2
+
+
 class Reading(TypedDict, total=False):
     """How a table is read: the arguments of `load` that others pass on to it."""
 
@@ -29,10 +33,6 @@ class Reading(TypedDict, total=False):
     group: str | None
     time: str | None
     encoding: str | None
-
-
-MIN_EXAMPLES = 8
-MIN_PER_CLASS = 2
 
 
 def load(

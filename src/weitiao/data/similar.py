@@ -157,7 +157,9 @@ def _compared(texts: Sequence[str], left: Array, right: Array, least: float) -> 
     kept = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
     for one, two in _chunks(left, right):
         similar = Indel.normalized_similarity
-        scores = cpdist([texts[at] for at in one], [texts[at] for at in two], scorer=similar, score_cutoff=MOVED)
+        scores = cpdist(
+            [texts[at] for at in one.tolist()], [texts[at] for at in two.tolist()], scorer=similar, score_cutoff=MOVED
+        )
         unsure = np.flatnonzero((scores >= MOVED) & (scores < least))
         a, b = ([_sorted(texts[at]) for at in side[unsure]] for side in (one, two))
         if len(unsure):
