@@ -20,7 +20,6 @@ from weitiao.files import sha256_of
 from weitiao.languages import say
 from weitiao.types import Dataset, Example, SetAside
 
-
 MIN_EXAMPLES = 8
 MIN_PER_CLASS = 2
 
