@@ -205,7 +205,7 @@ def flag_faults(text: str) -> set[str]:
 
 def test_a_flag_that_is_not_there_is_noticed() -> None:
     assert flag_faults("Give `--nonsense`.") == {"--nonsense"}
-    assert flag_faults("weitiao check x.csv --base e5-small\n") == {"--base"}
+    assert flag_faults("weitiao check x.csv --epochs 3\n") == {"--epochs"}
     assert not flag_faults("weitiao tune x.csv --base e5-small\n")
 
 

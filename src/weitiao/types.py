@@ -125,6 +125,8 @@ class Dataset:
     blank: int = 0
     notes: list[str] = field(default_factory=list)
     columns: Mapping[str, str] = field(default_factory=dict)  # of the inputs besides "text", by role
+    group_column: str | None = None
+    time_column: str | None = None
 
     @property
     def texts(self) -> list[str]:

@@ -21,6 +21,12 @@ TextB = Annotated[
 Question = Annotated[
     str | None, typer.Option("--question", metavar="COLUMN", help=say("The column that holds the question (task qa)."))
 ]
+Group = Annotated[
+    str | None, typer.Option("--group", metavar="COLUMN", help=say("Rows alike in it are never held out apart."))
+]
+Time = Annotated[
+    str | None, typer.Option("--time", metavar="COLUMN", help=say("The newest rows by this column are held out."))
+]
 Encoding = Annotated[
     str | None, typer.Option("--encoding", help=say("The file's character encoding; found by itself without."))
 ]

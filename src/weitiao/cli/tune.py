@@ -7,13 +7,29 @@ from typing import Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Encoding, Json, Label, Question, Resume, Text, TextB, answer, told_metrics, with_interval
+from weitiao.cli.answer import (
+    Encoding,
+    Group,
+    Json,
+    Label,
+    Question,
+    Resume,
+    Text,
+    TextB,
+    Time,
+    answer,
+    told_metrics,
+    with_interval,
+)
 from weitiao.errors import RecipeError
 from weitiao.languages import say
 from weitiao.progress import clock
 from weitiao.terminal import echo
 
-NOT_IN_RECIPES = {"data", "out", "text", "label", "text_b", "question", "dev", "test", "encoding", "recipe", "resume"}
+NOT_IN_RECIPES = {
+    *("data", "out", "text", "label", "text_b", "question", "dev", "test", "encoding", "recipe", "resume"),
+    *("group", "time"),
+}
 
 
 def command(
@@ -34,6 +50,8 @@ def command(
     test: Annotated[
         str | None, typer.Option(metavar="DATA", help=say("Table to measure on; else rows are held out."))
     ] = None,
+    group: Group = None,
+    time: Time = None,
     epochs: Annotated[int | None, typer.Option(help=say("Passes over the training rows."))] = None,
     learning_rate: Annotated[float | None, typer.Option(help=say("Highest learning rate."))] = None,
     batch_size: Annotated[int | None, typer.Option(help=say("Texts a step."))] = None,
@@ -68,7 +86,7 @@ def command(
             **_settings(setting or []),
             **{name: value for name, value in named.items() if value is not None},
         }
-        settings |= {"text": text, "label": label, "text_b": text_b, "question": question}
+        settings |= {"text": text, "label": label, "text_b": text_b, "question": question, "group": group, "time": time}
         return tune(data, out, dev=dev, test=test, encoding=encoding, recipe=recipe, resume=resume, **settings)
 
     answer(json, work, _show)

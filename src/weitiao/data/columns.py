@@ -67,6 +67,8 @@ class Columns:
     label: str | None
     notes: tuple[str, ...] = ()
     others: Mapping[str, str] = field(default_factory=dict)
+    group: str | None = None
+    time: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +100,23 @@ def choose_columns(
     label: str | None = None,
     labelled: bool = True,
     others: Mapping[str, str | None] | None = None,
+    group: str | None = None,
+    time: str | None = None,
 ) -> Columns:
     """The text column and, where ``labelled``, the label column of ``table``; ``text`` and ``label`` name them.
 
-    ``others`` are more inputs: the column's name by role, None where it is to be found by its name. Raises `DataError`:
-    a named column isn't there; one column is named for both; or none, or several, could be meant.
+    ``others`` are more inputs: the column's name by role, None where it is to be found by its name. ``group`` and
+    ``time`` name further columns; they are never guessed. Raises `DataError`: a named column isn't there; one column is
+    named for both; or none, or several, could be meant.
     """
-    flags = [(column, _flag(role)) for role, column in (others or {}).items()]
-    for named, flag in ((text, "--text"), (label if labelled else None, "--label"), *flags):
+    flags = {"--text": text, "--label": label if labelled else None, "--group": group, "--time": time}
+    flags |= {_flag(role): column for role, column in (others or {}).items()}
+    for flag, named in flags.items():
         if named is not None and named not in table.columns:
             raise _not_there(table, named, flag)
     if others:
-        return _with_others(table, text, label if labelled else None, labelled=labelled, others=others)
+        found = _with_others(table, text, label if labelled else None, labelled=labelled, others=others)
+        return replace(found, group=group, time=time)
     if labelled and text is not None and text == label:
         raise DataError(
             say("{path}: the column “{name}” is named both for the text and for the label.", path=table.path, name=text)
@@ -118,8 +125,8 @@ def choose_columns(
     if labelled:
         label = label or _by_name(table.columns, LABEL_NAMES, besides=text)
     if text and (label or not labelled):
-        return Columns(text, label if labelled else None)
-    return _by_content(table, text, label, labelled=labelled)
+        return Columns(text, label if labelled else None, group=group, time=time)
+    return replace(_by_content(table, text, label, labelled=labelled), group=group, time=time)
 
 
 def _with_others(

@@ -9,12 +9,12 @@ import unicodedata
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypedDict
 
 from weitiao.data.columns import Columns, choose_columns
 from weitiao.data.read import read_rows
 from weitiao.data.table import AnyRow, Blank, Row, Table, printable, require_mostly_usable
-from weitiao.data.values import label_of, text_of
+from weitiao.data.values import group_of, label_of, text_of, time_of
 from weitiao.errors import DataError
 from weitiao.files import sha256_of
 from weitiao.languages import say
@@ -47,6 +47,17 @@ class Wanted:
 ONE_LABEL = Wanted()
 
 
+class Reading(TypedDict, total=False):
+    """How a table is read: the arguments of `load` that others pass on to it."""
+
+    text: str | None
+    label: str | None
+    group: str | None
+    time: str | None
+    encoding: str | None
+    wanted: Wanted
+
+
 def load(
     source: str | os.PathLike[str],
     *,
@@ -54,17 +65,22 @@ def load(
     label: str | None = None,
     labelled: bool = True,
     encoding: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
     wanted: Wanted = ONE_LABEL,
 ) -> Dataset:
     """Read all of ``source`` (what `read_rows` takes) into memory. Duplicates stay; see `deduplicate`.
 
     ``text`` and ``label`` name the columns where they aren't to be found by `choose_columns`; with ``labelled`` False
-    no label is read. A row that can't be used is set aside, a blank one is counted; no row is lost.
+    no label is read. ``group`` and ``time`` name columns for `Example.group` and `Example.time`. A row that can't be
+    used is set aside, a blank one is counted; no row is lost.
 
     Raises `DataError` where the table can't be read, its columns can't be told, or over half of its rows are unusable.
     """
     table = read_rows(source, encoding=encoding)
-    columns = choose_columns(table, text=text, label=label, labelled=labelled, others=wanted.others)
+    columns = choose_columns(
+        table, text=text, label=label, labelled=labelled, others=wanted.others, group=group, time=time
+    )
     digest = hashlib.sha256()
     rows = iter(table) if table.is_file else _hashed(table, digest)
     examples: list[Example] = []
@@ -92,6 +108,8 @@ def load(
         blank=blank,
         notes=[*table.notes, *columns.notes],
         columns=columns.others,
+        group_column=group,
+        time_column=time,
     )
 
 
@@ -103,9 +121,14 @@ def usable(row: Row | SetAside, columns: Columns, wanted: Wanted = ONE_LABEL) ->
     label = None
     if not problem and columns.label is not None:
         label, problem = wanted.read_label(row.values.get(columns.label), inputs)
+    group = time = None
+    if not problem and columns.group is not None:
+        group, problem = group_of(row.values.get(columns.group))
+    if not problem and columns.time is not None:
+        time, problem = time_of(row.values.get(columns.time))
     if problem:
         return SetAside(row.number, problem, _raw(row.values))
-    return Example(inputs, label, row=row.number, id=str(row.number))
+    return Example(inputs, label, row=row.number, id=str(row.number), group=group, time=time)
 
 
 def inputs_of(row: Row, columns: Columns, wanted: Wanted = ONE_LABEL) -> tuple[dict[str, str], str]:
@@ -197,7 +220,13 @@ def _raw_of(examples: list[Example], dataset: Dataset, wanted: Wanted) -> list[s
     those that the table no longer holds."""
     if not examples:
         return []
-    columns = Columns(dataset.text_column, dataset.label_column, others=dataset.columns)
+    columns = Columns(
+        dataset.text_column,
+        dataset.label_column,
+        others=dataset.columns,
+        group=dataset.group_column,
+        time=dataset.time_column,
+    )
     waiting, found = deque(examples), []
     for row in read_rows(dataset.source, encoding=dataset.encoding):
         if isinstance(row, Row) and usable(row, columns, wanted) == waiting[0]:

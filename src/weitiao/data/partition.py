@@ -6,10 +6,10 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Unpack
 
-from weitiao.data.load import ONE_LABEL, Wanted, deduplicate, load, require_trainable
-from weitiao.data.split import split
+from weitiao.data.load import ONE_LABEL, Reading, Wanted, deduplicate, load, require_trainable
+from weitiao.data.split import split, split_dated, split_grouped
 from weitiao.errors import DataError
 from weitiao.languages import say
 from weitiao.types import Dataset, Example
@@ -34,26 +34,28 @@ class Partition:
     where: dict[str, Any]
 
 
-def partition(  # noqa: PLR0913  what a table is and how it is cut
+def partition(
     data: str,
     *,
-    text: str | None = None,
-    label: str | None = None,
-    encoding: str | None = None,
     dev: str | None = None,
     test: str | None = None,
     shares: tuple[float | None, float] = (None, 0.2),
     seed: int = 0,
-    wanted: Wanted = ONE_LABEL,
+    **reading: Unpack[Reading],
 ) -> Partition:
-    """Read ``data``, drop duplicates, then hold out ``shares`` (dev, test) of the rows, stratified by label.
+    """Read ``data``, drop duplicates, then hold out ``shares`` (dev, test) of the rows.
+
+    They are stratified by label; with a ``group`` column whole groups are held out, with a ``time`` column the newest
+    rows: they are measured on, the newest of the others are chosen by.
 
     A dev share of None is a tenth, but at most `MOST_DEV` rows: what they decide gains little from more of them.
     A ``test`` or ``dev`` table that is named is used whole instead. First the test rows are taken from all rows, then
     the dev rows from what is left. Raises DataError when too little can be used, or when a named table holds labels
     that the training rows don't.
     """
-    dataset = deduplicate(load(data, text=text, label=label, encoding=encoding, wanted=wanted), wanted)
+    group, time, encoding = reading.get("group"), reading.get("time"), reading.get("encoding")
+    wanted = reading.get("wanted", ONE_LABEL)
+    dataset = deduplicate(load(data, **reading), wanted)
     require_trainable(dataset, wanted)
     stratum = strata(dataset.examples, wanted)
     same = replace(wanted, others=dataset.columns)
@@ -66,12 +68,12 @@ def partition(  # noqa: PLR0913  what a table is and how it is cut
     if "test" in held:
         test_rows = held["test"].examples
     else:
-        rest, test_rows = split(rest, shares[1], seed, stratum)
+        rest, test_rows = _hold_out(rest, shares[1], seed, dataset, stratum)
     dev_share = min(0.1, MOST_DEV / max(1, len(rest))) if shares[0] is None else shares[0]
     if "dev" in held:
         dev_rows = held["dev"].examples
     else:
-        rest, dev_rows = split(rest, dev_share, seed, stratum)
+        rest, dev_rows = _hold_out(rest, dev_share, seed, dataset, stratum)
     labels = sorted({name for example in rest for name in wanted.names(example.label)})
     for source, rows in ((test, test_rows), (dev, dev_rows)):
         require_known_labels(source or data, rows, labels, wanted)
@@ -87,11 +89,22 @@ def partition(  # noqa: PLR0913  what a table is and how it is cut
             "seed": seed,
             "dev_share": dev_share,
             "test_share": shares[1],
+            "group": group,
+            "time": time,
             "dev": absolute(dev),
             "test": absolute(test),
         },
     }
     return Partition(dataset, held, rest, dev_rows, test_rows, labels, where)
+
+
+def _hold_out(
+    examples: list[Example], share: float, seed: int, dataset: Dataset, stratum: Callable[[Example], Any]
+) -> tuple[list[Example], list[Example]]:
+    if dataset.time_column:
+        return split_dated(examples, share)
+    way = split_grouped if dataset.group_column else split
+    return way(examples, share, seed, stratum)
 
 
 def absolute(source: str | None) -> str | None:

@@ -29,6 +29,8 @@ def recover(where: Mapping[str, Any], wanted: Wanted = ONE_LABEL) -> tuple[list[
             test=held.get("test"),
             shares=(held.get("dev_share", 0.0), held.get("test_share", 0.0)),
             seed=held.get("seed", 0),
+            group=held.get("group"),
+            time=held.get("time"),
             wanted=replace(wanted, others=where.get("columns") or wanted.others),
         )
     except (DataError, KeyError, TypeError, ValueError) as error:

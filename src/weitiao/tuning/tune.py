@@ -46,13 +46,16 @@ def tune(  # noqa: PLR0913  the options of the verb
     encoding: str | None = None,
     recipe: str | None = None,
     resume: bool = False,
+    group: str | None = None,
+    time: str | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
     """Tune a base on the labelled table ``data`` and write a bundle to ``out`` and a report to ``<out>-report``.
 
     ``text``, ``label`` and, for tasks with two inputs, ``text_b`` or ``question`` name columns where they aren't to be
     found. ``settings`` are fields of `Recipe` (task, base, method, epochs, seed, …); ``recipe`` names a TOML file of
-    them. Without ``dev`` and ``test`` tables, rows are held out (recipe: dev_share, test_share).
+    them. Without ``dev`` and ``test`` tables, rows are held out (recipe: dev_share, test_share): at random, or with a
+    ``group`` column whole groups, or with a ``time`` column the newest rows.
 
     A run that is killed leaves checkpoints in ``<out>-checkpoint``. The same call with ``resume`` goes on there and
     ends with the weights of an unbroken run; it starts anew where nothing was saved, and answers from the bundle where
@@ -84,6 +87,8 @@ def tune(  # noqa: PLR0913  the options of the verb
             test=test,
             shares=(asked.dev_share, asked.test_share),
             seed=asked.split_seed,
+            group=group,
+            time=time,
             wanted=wanted(asked.task, {"text_b": text_b, "question": question}),
         )
         _tell_data(parts)
