@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +37,27 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Characters ``start`` to ``end`` of a text, and what they do for an answer: for it above 0, against it below."""
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
-    """An engine's answer to one input; ``probabilities`` by label add up to 1."""
+    """An engine's answer to one input; ``probabilities`` by label add up to 1.
+
+    ``reasons`` are the spans that speak most for the label, the strongest first: empty where none stands out, None
+    where they weren't asked for.
+    """
 
     id: str
     label: str
     confidence: float
     probabilities: Mapping[str, float]
-    reasons: list[Any] | None = None
+    reasons: list[Span] | None = None
 
 
 @dataclass(frozen=True, slots=True)

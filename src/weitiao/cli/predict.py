@@ -20,13 +20,19 @@ def command(
     text: Text = None,
     encoding: Encoding = None,
     digest: Digest = None,
+    reasons: Annotated[
+        bool, typer.Option("--reasons", help=say("Add a column with the words that speak most for the label."))
+    ] = False,
+    method: Annotated[
+        str, typer.Option(metavar="METHOD", help=say("How reasons are found: leave-out or gradients."))
+    ] = "leave-out",
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
     def work() -> dict[str, Any]:
         from weitiao.runtime.predict import predict
 
-        return predict(bundle, data, out, text=text, encoding=encoding, digest=digest)
+        return predict(bundle, data, out, text=text, encoding=encoding, digest=digest, reasons=reasons, method=method)
 
     answer(json, work, _show)
 

@@ -40,9 +40,14 @@ class Engine:
     def __init__(self, bundle: Bundle, forward: Forward) -> None:
         self.bundle = bundle
         self.labels = list(bundle.info.labels)
+        self.turn = threading.Lock()
         self._forward = forward
         self._tokenizer = _tokenizer(bundle)
-        self._turn = threading.Lock()
+
+    @property
+    def network(self) -> Any:
+        """The `Network` of a bundle that PyTorch runs, None for others. Take a ``turn`` before computing with it."""
+        return getattr(self._forward, "network", None)
 
     def predict(self, texts: Sequence[str], ids: Sequence[str] | None = None) -> list[Prediction]:
         """One Prediction for each of ``texts`` (any number of them), in their order.
@@ -61,13 +66,16 @@ class Engine:
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Logits ``[len(texts), labels]``, not yet divided by the temperature, in the order of ``texts``."""
+        return self.logits_of([encoding.ids for encoding in self.encode(texts)])
+
+    def logits_of(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """`logits` of texts that are token ids already, special ones included, none longer than the bundle's length."""
         import numpy as np
 
-        logits = np.empty((len(texts), len(self.labels)), dtype=np.float32)
-        encodings = self.encode(texts)
-        for rows, ids, mask in batches(encodings, self.bundle.info.pad_token_id, self.bundle.info.max_length):
+        logits = np.empty((len(tokens), len(self.labels)), dtype=np.float32)
+        for rows, ids, mask in batches(tokens, self.bundle.info.pad_token_id, self.bundle.info.max_length):
             try:
-                with self._turn:
+                with self.turn:
                     logits[rows] = self._forward(ids, mask)[: len(rows)]
             except Exception as error:  # noqa: BLE001 - each engine has exceptions of its own
                 why = str(error).strip().partition("\n")[0] or type(error).__name__
@@ -80,8 +88,11 @@ class Engine:
             )
         return logits
 
-    def encode(self, texts: Sequence[str]) -> list[Encoding]:
-        """The tokens of each text, prefix and special tokens included, cut at the bundle's length, not padded."""
+    def encode(self, texts: Sequence[str], *, offsets: bool = False) -> list[Encoding]:
+        """The tokens of each text, prefix and special tokens included, cut at the bundle's length, not padded.
+
+        With ``offsets`` each token's place in prefix and text is filled in, which takes longer.
+        """
         if isinstance(texts, str):
             raise DataError(say("predict takes a list of texts; a single text came. Put it into a list."))
         for number, text in enumerate(texts):
@@ -95,14 +106,15 @@ class Engine:
                 )
         # A lone surrogate can't be written as UTF-8, which the tokenizer asks for: read it as a character unknown.
         prefixed = [(self.bundle.info.prefix + text).encode("utf-8", "replace").decode("utf-8") for text in texts]
-        encodings: list[Encoding] = self._tokenizer.encode_batch_fast(prefixed)
+        encode = self._tokenizer.encode_batch if offsets else self._tokenizer.encode_batch_fast
+        encodings: list[Encoding] = encode(prefixed)
         return encodings
 
 
 def batches(
-    encodings: Sequence[Encoding], pad: int, longest: int
+    tokens: Sequence[Sequence[int]], pad: int, longest: int
 ) -> Iterator[tuple[list[int], NDArray[np.int64], NDArray[np.int64]]]:
-    """Batches of texts of one width: which rows they are, their ids and their mask ``[rows or more, width]``.
+    """Batches of texts (token ids) of one width: which rows they are, their ids and mask ``[rows or more, width]``.
 
     Texts of different `width` never share a batch, so that no text's answer depends on what it was batched with: a
     longer padding changes the order of sums, and rounding to 8 bits can magnify that. There are few shapes in all, for
@@ -112,8 +124,8 @@ def batches(
     import numpy as np
 
     by_width: dict[int, list[int]] = {}
-    for row, encoding in enumerate(encodings):
-        by_width.setdefault(min(width(len(encoding)), longest), []).append(row)
+    for row, text in enumerate(tokens):
+        by_width.setdefault(min(width(len(text)), longest), []).append(row)
     for columns, members in sorted(by_width.items()):
         most = max(1, min(BATCH_TEXTS, BATCH_TOKENS // columns))
         for begin in range(0, len(members), most):
@@ -122,8 +134,8 @@ def batches(
             ids, mask = np.full(shape, pad, dtype=np.int64), np.zeros(shape, dtype=np.int64)
             mask[:, 0] = 1  # attention over nothing at all isn't a number
             for place, row in enumerate(rows):
-                length = len(encodings[row])
-                ids[place, :length] = encodings[row].ids
+                length = len(tokens[row])
+                ids[place, :length] = tokens[row]
                 mask[place, :length] = 1
             yield rows, ids, mask
 

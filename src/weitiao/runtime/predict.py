@@ -23,6 +23,7 @@ from weitiao.errors import DataError, OutputError
 from weitiao.languages import say
 from weitiao.progress import progress
 from weitiao.runtime.engine import Engine, open_engine
+from weitiao.runtime.reasons import choose, span_of, with_reasons
 from weitiao.types import Prediction, SetAside
 
 ADDED = ("predicted_label", "confidence", "probabilities")
@@ -39,9 +40,13 @@ def predict(
     text: str | None = None,
     encoding: str | None = None,
     digest: str | None = None,
+    reasons: bool = False,
+    method: str = "leave-out",
 ) -> dict[str, Any]:
     """Write ``data`` to ``out`` with the columns predicted_label, confidence and probabilities (a JSON object) added.
 
+    With ``reasons`` a column reasons as well: the words that speak most for the label, found by ``method`` ("leave-out"
+    or "gradients"), as a JSON list of objects with start, end, text and score; empty where none stands out.
     ``text`` names the column to read (default: the bundle's, else found). Rows come in their order, `CHUNK` at a time.
     Each row keeps its place, so that the answers line up with the rows of ``data``: one whose text can't be used stays
     without an answer, one that can't be read becomes a blank row, and both are listed in ``<out>.set_aside.csv``; blank
@@ -54,9 +59,11 @@ def predict(
     opened = bundle if isinstance(bundle, Bundle) and digest is None else Bundle.open(_path_of(bundle), digest)
     target, aside = Path(out), Path(f"{out}{ASIDE_ENDING}")
     _refuse_places(opened, Path(data), target, aside)
+    why = choose(opened, method) if reasons else None
+    added = (*ADDED, "reasons") if why else ADDED
     table = read_rows(data, encoding=encoding)
     column = text_column(opened, table, text)
-    if taken := [name for name in ADDED if name in table.columns]:
+    if taken := [name for name in added if name in table.columns]:
         raise DataError(
             say(
                 "{path} already has the column {taken}, which predict adds. Rename it or take it out.",
@@ -66,10 +73,10 @@ def predict(
         )
     with ExitStack() as stack:
         asides = stack.enter_context(open_writer(aside, ASIDE_COLUMNS, bom=True))
-        rows = stack.enter_context(open_writer(target, [*table.columns, *ADDED], bom=_wants_bom(table)))
+        rows = stack.enter_context(open_writer(target, [*table.columns, *added], bom=_wants_bom(table)))
         engine = open_engine(opened)
         began = time.perf_counter()
-        tally = _stream(engine, table, column, rows, asides)
+        tally = _stream(engine, table, column, rows, asides, why)
     seconds = time.perf_counter() - began
     if not tally.set_aside:
         aside.unlink(missing_ok=True)
@@ -116,12 +123,15 @@ class _Chunk:
     blank: int = 0
 
 
-def _stream(engine: Engine, table: Table, column: str, rows: Writer, asides: Writer) -> _Tally:
+def _stream(engine: Engine, table: Table, column: str, rows: Writer, asides: Writer, why: str | None = None) -> _Tally:
     tally = _Tally()
     with progress(say("Predicting"), None, say("rows")) as advance:
         for chunk in _chunks(table, column):
-            for place, prediction in zip(chunk.places, engine.predict(chunk.texts), strict=True):
-                chunk.rows[place].update(_added(prediction))
+            predictions = engine.predict(chunk.texts)
+            if why:
+                predictions = with_reasons(engine, chunk.texts, predictions, why)
+            for place, text, prediction in zip(chunk.places, chunk.texts, predictions, strict=True):
+                chunk.rows[place].update(_added(prediction, text))
             rows.write(chunk.rows)
             asides.write([{"row": row.row, "reason": row.reason, "raw": row.raw} for row in chunk.asides])
             tally.rows += len(chunk.rows)
@@ -160,13 +170,17 @@ def _chunk(some: Sequence[AnyRow], column: str) -> _Chunk:
     return chunk
 
 
-def _added(prediction: Prediction) -> dict[str, Any]:
+def _added(prediction: Prediction, text: str) -> dict[str, Any]:
     shares = {label: round(share, DIGITS) for label, share in prediction.probabilities.items()}
-    return {
+    answer = {
         "predicted_label": prediction.label,
         "confidence": round(prediction.confidence, DIGITS),
         "probabilities": json.dumps(shares, ensure_ascii=False),
     }
+    if prediction.reasons is not None:
+        spans = [span_of(span, text) for span in prediction.reasons]
+        answer["reasons"] = json.dumps(spans, ensure_ascii=False)
+    return answer
 
 
 def _wants_bom(table: Table) -> bool:
