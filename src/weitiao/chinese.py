@@ -445,7 +445,6 @@ CHINESE: dict[str, str] = {
     # evaluation/explain_page.py
     "Why {bundle} answers as it does": "{bundle} 为何如此回答",
     "{n} texts, {date}": "{n} 条文本，{date}",
-    "Texts": "文本列表",
     "Green, solid line: speaks for the label. Red, dashed line: speaks against it. The stronger the colour, the more it counts; numbers are log-odds.": "绿色实线：支持该标签。红色虚线：反对该标签。颜色越深，作用越大；数字为对数几率。",
     "random words: {value}": "随机词：{value}",
     "of {n} texts": "共 {n} 条文本",

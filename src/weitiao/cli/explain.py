@@ -72,15 +72,13 @@ def _show(found: dict[str, Any]) -> None:
 
 
 def _show_text(each: dict[str, Any]) -> None:
-    from weitiao.evaluation.explain_page import named, unread, withheld
+    from weitiao.evaluation.explain_page import named, spans_of, unread, withheld
     from weitiao.report.pieces import pieces
     from weitiao.terminal import echo_marked
-    from weitiao.types import Span
 
     row = say("Row {row}: {answer}", row=each["row"], answer="") if each["row"] else ""
     echo(row + say("{label}, {share}", label=each["label"], share=percent(each["probability"])))
-    spans = [Span(span["start"], span["end"], span["score"]) for span in each["spans"]]
-    echo_marked([(piece.text, piece.strength) for piece in pieces(each["text"], spans)])
+    echo_marked([(piece.text, piece.strength) for piece in pieces(each["text"], spans_of(each))])
     for line in named(each) if each["shown"] else [withheld()]:
         echo("  " + line)
     if each["read"] < len(each["text"].rstrip()):

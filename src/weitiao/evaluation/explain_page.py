@@ -12,7 +12,7 @@ from weitiao.evaluation.sections import percent
 from weitiao.languages import say
 from weitiao.report import page
 from weitiao.report.page import KeyFigure, Section
-from weitiao.report.pieces import pieces
+from weitiao.report.pieces import marked_spans, pieces
 from weitiao.report.text import clamp
 from weitiao.runtime.reasons.faithful import MARGIN, ORDERS
 from weitiao.types import Span
@@ -79,11 +79,10 @@ def _explanation(each: Mapping[str, Any]) -> Markup:
         answer = say("Row {row}: {answer}", row=each["row"], answer=answer)
     if each["label"] != each["predicted_label"]:
         answer += " " + say("(predicted: {label})", label=clamp(each["predicted_label"], 60))
-    text = each["text"][:LONGEST]
-    spans = [Span(span["start"], span["end"], span["score"]) for span in each["spans"] if span["end"] <= LONGEST]
-    parts = [Markup("<h3>{}</h3>").format(answer), page.marked(pieces(text, spans))]
+    shown = pieces(each["text"][:LONGEST], [span for span in spans_of(each) if span.end <= LONGEST])
+    parts = [Markup("<h3>{}</h3>").format(answer), page.marked(shown)]
     if each["shown"]:
-        parts.append(page.paragraph(" · ".join(named(each))))
+        parts += [page.paragraph(line) for line in named(each)]
     else:
         parts.append(page.note(withheld()))
     if each["read"] < len(each["text"].rstrip()):
@@ -91,15 +90,17 @@ def _explanation(each: Mapping[str, Any]) -> Markup:
     return page.join(*parts)
 
 
+def spans_of(each: Mapping[str, Any]) -> list[Span]:
+    """The spans of one of the explanations that `explain` returns."""
+    return [Span(span["start"], span["end"], span["score"]) for span in each["spans"]]
+
+
 def named(each: Mapping[str, Any]) -> list[str]:
     """The strongest words for the label and against it, in words."""
-    ordered = sorted(each["spans"], key=lambda span: -span["score"])
+    ordered = sorted(marked_spans(spans_of(each)), key=lambda span: -abs(span.score))
     speaking, opposed = (
-        ", ".join(f"{clamp(span['text'], 40)} {span['score']:+.2f}" for span in spans[:STRONGEST])
-        for spans in (
-            [span for span in ordered if span["score"] > 0],
-            [span for span in reversed(ordered) if span["score"] < 0],
-        )
+        " · ".join(f"{clamp(each['text'][span.start : span.end], 40)} {span.score:+.2f}" for span in side[:STRONGEST])
+        for side in ([span for span in ordered if span.score > 0], [span for span in ordered if span.score < 0])
     )
     lines = [say("for: {words}", words=speaking)] if speaking else []
     return [*lines, say("against: {words}", words=opposed)] if opposed else lines

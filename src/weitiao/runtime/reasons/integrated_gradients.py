@@ -25,7 +25,7 @@ TOKENS = 2048  # of all steps computed at a time: gradients keep every layer's r
 def attribute(probe: Probe) -> Attribution:
     """The share of each unit in the log-odds, in float32. Raises `MissingExtraError` without captum."""
     torch: Any = require("torch", "explain")
-    captum: Any = require("captum.attr", "explain")
+    captum: Any = require("captum", "explain")
     network, units, info = probe.engine.network, probe.units, probe.engine.bundle.info
 
     def output(embedded: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ def attribute(probe: Probe) -> Attribution:
         with torch.no_grad():
             text, baseline = network.encoder.get_input_embeddings()(torch.tensor([units.ids, emptied])).split(1)
             difference = float(output(text) - output(baseline))
-        method = captum.IntegratedGradients(output)
+        method = captum.attr.IntegratedGradients(output)
         at_once = max(1, TOKENS // len(units.ids))
         for steps in STEPS:
             shares = method.attribute(text, baseline, n_steps=steps, internal_batch_size=at_once)[0].sum(dim=1)

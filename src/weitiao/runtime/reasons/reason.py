@@ -76,7 +76,7 @@ def choose(bundle: Bundle, method: str | None) -> str:
                     engine=bundle.info.engine,
                 )
             )
-        require("captum.attr", "explain")
+        require("captum", "explain")
     return chosen
 
 
