@@ -463,11 +463,11 @@ CHINESE: dict[str, str] = {
     "No words stand out: those ranked first carry the answer hardly more than words drawn at random.": "没有突出的词：排在最前的词对答案的作用，与随机抽取的词相差无几。",
     "Only the first {read} of {all} characters were read.": "模型只读取了全部 {all} 个字符中的前 {read} 个。",
     "integrated gradients over the word embeddings (Sundararajan et al. 2017)": "对词嵌入求积分梯度（Sundararajan 等，2017）",
-    "what the answer loses when a word is left out": "去掉某个词后答案的变化",
+    "what the answer loses without a word, and gains by that word alone": "去掉某个词时答案的损失，与只保留该词时的增益",
     "Method": "方法",
     "How far the probability falls when the first 5, 10, 20 and 50% of the words are left out; the mean of the four (DeYoung et al. 2020). Higher is better.": "去掉排在最前的 5%、10%、20% 和 50% 的词后，概率下降多少，取四者均值（DeYoung 等，2020）。越高越好。",
     "How far it falls when only those words are kept. Lower is better.": "只保留这些词时概率下降多少。越低越好。",
-    "The reason is less than {margin} better than the mean of {orders} random orders of the words, or one of them does better.": "该依据比 {orders} 种随机词序的均值高出不到 {margin}，或其中某一种表现更好。",
+    "The reason is less than {margin} better than the mean of {orders} random orders of the words, or more than {better} of them do better.": "该依据比 {orders} 种随机词序的均值高出不到 {margin}，或有超过 {better} 种随机词序表现更好。",
     # evaluation/output.py
     "{folder} is a bundle, and a bundle never changes. Give the report a folder of its own.": "{folder} 是模型包，模型包不可更改。请为报告另选一个文件夹。",
     "A report can't be written to {folder}: {why}. Name another folder.": "无法将报告写入 {folder}：{why}。请换一个文件夹。",

@@ -108,13 +108,24 @@ def test_a_probe_computes_each_variant_once(engine: Engine) -> None:
     assert probe.passes == 2
 
 
-def test_leaving_out_gives_the_loss_of_each_unit() -> None:
+def test_leaving_out_gives_the_effect_of_each_unit() -> None:
     weights = [0.5, -2.0, 0.0, 3.0]
     probe = Additive(weights)
     found = leave_out.attribute(probe)
     np.testing.assert_allclose(found.scores, weights, atol=1e-12)
     assert found.runs == [(0, 1), (1, 2), (2, 3), (3, 4)]
-    assert len(probe.seen) == 5
+    assert len(probe.seen) == 10, "the text, without each unit, each unit alone, nothing"
+
+
+def test_units_that_say_the_same_are_found() -> None:
+    class Redundant(Additive):
+        """One of the first two units is enough."""
+
+        def __call__(self, kept: np.ndarray) -> np.ndarray:
+            return 4.0 * (kept[:, 0] | kept[:, 1]) - 2.0
+
+    found = leave_out.attribute(Redundant([0.0] * 5))
+    np.testing.assert_allclose(found.scores, [2.0, 2.0, 0.0, 0.0, 0.0])
 
 
 @pytest.mark.parametrize("units", [1, 31, 64, 65, 66, 100, 127, 500, 4000])
@@ -123,7 +134,7 @@ def test_a_long_text_takes_a_bounded_number_of_passes(units: int) -> None:
     weights[units // 3], weights[units // 2] = 4.0, -3.0
     probe = Additive(weights.tolist())
     found = leave_out.attribute(probe)
-    assert len(probe.seen) <= leave_out.PASSES + 1
+    assert len(probe.seen) <= 2 * leave_out.MOST + 2
     assert found.scores.sum() == pytest.approx(weights.sum()), (
         "the effects of additive units add up however they are cut"
     )
@@ -187,7 +198,7 @@ def test_a_reason_that_explains_nothing_does_not_stand_out() -> None:
     weights[7] = 6.0
     probe = Additive(weights, bias=-4.0)
     right, wrong = np.zeros(20), np.zeros(20)
-    right[7] = wrong[3] = 1.0
+    right[7], wrong[7] = 1.0, -1.0
     assert measure(probe, "text", right).stands_out
     assert not measure(probe, "text", wrong).stands_out
     assert not measure(probe, "text", -np.array(weights)).stands_out
@@ -210,6 +221,12 @@ def test_the_margin_counts() -> None:
     assert not Faithfulness(MARGIN * 0.99, 0.0, (0.0,), (0.0,)).stands_out
 
 
+def test_one_random_order_may_do_better_but_not_two() -> None:
+    chance = (0.9,) + (0.0,) * 9
+    assert Faithfulness(0.6, 0.0, chance, (0.0,) * 10).stands_out
+    assert not Faithfulness(0.6, 0.0, (0.9, *chance[:-1]), (0.0,) * 10).stands_out
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_reason_covers_the_text_and_says_how_faithful_it_is(engine: Engine, method: str) -> None:
     if method == "gradients":
@@ -219,7 +236,7 @@ def test_a_reason_covers_the_text_and_says_how_faithful_it_is(engine: Engine, me
         assert found.probability == pytest.approx(prediction.confidence, abs=1e-6)
         assert [(span.start, span.end) for span in found.spans] == units_of(engine, text).spans
         assert found.read == len(text)
-        assert found.passes <= 1 + leave_out.PASSES + 8 * (1 + ORDERS)
+        assert found.passes <= 2 + 2 * leave_out.MOST + 8 * (1 + ORDERS)
         assert found == reason(engine, text, prediction.label, method)
         strongest = found.strongest
         assert [span.score for span in strongest] == sorted((span.score for span in strongest), reverse=True)

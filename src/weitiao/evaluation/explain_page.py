@@ -14,7 +14,7 @@ from weitiao.report import page
 from weitiao.report.page import KeyFigure, Section
 from weitiao.report.pieces import marked_spans, pieces
 from weitiao.report.text import clamp
-from weitiao.runtime.reasons.faithful import MARGIN, ORDERS
+from weitiao.runtime.reasons.faithful import BETTER, MARGIN, ORDERS
 from weitiao.types import Span
 
 STRONGEST = 5
@@ -120,7 +120,7 @@ def _how(report: Mapping[str, Any], bundle: Bundle) -> Section:
     info, data, machine = bundle.info, report["data"], report["machine"]
     ways = {
         "gradients": say("integrated gradients over the word embeddings (Sundararajan et al. 2017)"),
-        "leave-out": say("what the answer loses when a word is left out"),
+        "leave-out": say("what the answer loses without a word, and gains by that word alone"),
     }
     rows = [
         (say("Method"), ways[report["method"]]),
@@ -140,6 +140,16 @@ def _how(report: Mapping[str, Any], bundle: Bundle) -> Section:
     ]
     if data:
         rows[1:1] = [(say("Data"), data["source"]), (say("Fingerprint of the data (SHA-256)"), data["fingerprint"])]
+    return Section(
+        say("How this was measured"),
+        page.join(
+            page.table(("", ""), [(name, clamp(value, 200)) for name, value in rows]),
+            _terms(),
+        ),
+    )
+
+
+def _terms() -> Markup:
     terms = [
         (
             say("Comprehensiveness"),
@@ -152,17 +162,12 @@ def _how(report: Mapping[str, Any], bundle: Bundle) -> Section:
         (
             say("No words stand out"),
             say(
-                "The reason is less than {margin} better than the mean of {orders} random orders of the words, or one "
-                "of them does better.",
+                "The reason is less than {margin} better than the mean of {orders} random orders of the words, or more "
+                "than {better} of them do better.",
                 margin=MARGIN,
                 orders=ORDERS,
+                better=BETTER,
             ),
         ),
     ]
-    return Section(
-        say("How this was measured"),
-        page.join(
-            page.table(("", ""), [(name, clamp(value, 200)) for name, value in rows]),
-            page.table((say("Term"), say("Meaning")), terms),
-        ),
-    )
+    return page.table((say("Term"), say("Meaning")), terms)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from weitiao.runtime.reasons.probe import Probe
 
 SHARES = (0.05, 0.1, 0.2, 0.5)
-ORDERS = 9  # random ones: a reason no better than chance comes out first of ten one time in ten
+ORDERS = 20  # random ones
+BETTER = 1  # of them may do better; a random reason gets as far as that 2 times in 21
 MARGIN = 0.1  # of probability, in comprehensiveness and sufficiency together
 
 
@@ -39,8 +40,9 @@ class Faithfulness:
 
     @property
     def stands_out(self) -> bool:
-        """The rule for showing a reason: no random order does better, and its gain is at least `MARGIN`."""
-        return self.gain >= MARGIN and self.comprehensiveness - self.sufficiency >= max(self._random())
+        """The rule for showing a reason: a gain of `MARGIN` or more, and at most `BETTER` random orders that do better."""
+        own = self.comprehensiveness - self.sufficiency
+        return self.gain >= MARGIN and sum(chance > own for chance in self._random()) <= BETTER
 
     def _random(self) -> list[float]:
         return [c - s for c, s in zip(self.random_comprehensiveness, self.random_sufficiency, strict=True)]

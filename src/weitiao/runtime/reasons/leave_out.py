@@ -1,9 +1,12 @@
-"""What an answer loses when a unit is left out (Li et al. 2016, "Understanding Neural Networks through Representation
-Erasure"); works with every engine.
+"""What an answer loses when a unit is left out, and what it gains when nothing else is read; works with every engine.
 
-A text of up to `PASSES` units is asked about once per unit. A longer one from coarse to fine: `RUNS` runs of
-neighbouring units first; then, in two `ROUNDS`, the `SPLIT` runs with the largest effect are cut into `PARTS` and asked
-about again. So no text takes more than `PASSES` forward passes, and one more for the text itself.
+Leaving out alone (Li et al. 2016, "Understanding Neural Networks through Representation Erasure") finds nothing where
+several words say the same, for each can be spared; so the score is the mean of both, which are the last and the first
+of the contributions that the Shapley value averages.
+
+A text of up to `MOST` units is asked about unit by unit. A longer one from coarse to fine: `RUNS` runs of neighbouring
+units first; then, in two `ROUNDS`, the `SPLIT` runs with the largest effect are cut into `PARTS` and asked about again.
+So no text takes more than `MOST` forward passes over nearly all of it and as many over a few words, plus two.
 """
 
 from __future__ import annotations
@@ -16,18 +19,18 @@ from weitiao.runtime.reasons.attribution import Attribution
 if TYPE_CHECKING:
     from weitiao.runtime.reasons.probe import Probe
 
-PASSES = 64
-RUNS, ROUNDS, SPLIT, PARTS = 32, 2, 4, 4  # 32 + 2 x 4 x 4 = PASSES
+MOST = 64
+RUNS, ROUNDS, SPLIT, PARTS = 32, 2, 4, 4  # 32 + 2 x 4 x 4 = MOST
 
 Run = tuple[int, int]
 
 
 def attribute(probe: Probe) -> Attribution:
-    """How far the log-odds fall without each unit; units of a run that wasn't cut share its effect equally."""
+    """The effect of each unit on the log-odds; units of a run that wasn't cut share its effect equally."""
     import numpy as np
 
     units = len(probe.units)
-    effects = _effects(probe, _cut((0, units), units if units <= PASSES else RUNS))
+    effects = _effects(probe, _cut((0, units), units if units <= MOST else RUNS))
     for _ in range(ROUNDS):
         longer = [run for run in effects if run[1] - run[0] > 1]
         largest = sorted(longer, key=lambda run: -abs(effects[run]))[:SPLIT]
@@ -48,11 +51,14 @@ def _cut(run: Run, parts: int) -> list[Run]:
 
 
 def _effects(probe: Probe, runs: list[Run]) -> dict[Run, float]:
-    """The log-odds of the whole text minus those without each of ``runs``."""
+    """Of each of ``runs`` the mean of what the log-odds lose without it and what they gain by it alone."""
     import numpy as np
 
-    kept = np.ones((len(runs) + 1, len(probe.units)), dtype=bool)
-    for row, (begin, end) in enumerate(runs, 1):
-        kept[row, begin:end] = False
-    whole, *without = probe(kept).tolist()
-    return dict(zip(runs, (whole - each for each in without), strict=True))
+    only = np.zeros((len(runs), len(probe.units)), dtype=bool)
+    for row, (begin, end) in enumerate(runs):
+        only[row, begin:end] = True
+    ends = np.array([[True], [False]]).repeat(len(probe.units), axis=1)
+    found = probe(np.concatenate([ends, ~only, only]))
+    (whole, nothing), without, alone = found[:2], *found[2:].reshape(2, -1)
+    effects = ((whole - without) + (alone - nothing)) / 2
+    return dict(zip(runs, effects.tolist(), strict=True))
