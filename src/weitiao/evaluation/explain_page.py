@@ -79,7 +79,8 @@ def _explanation(each: Mapping[str, Any]) -> Markup:
         answer = say("Row {row}: {answer}", row=each["row"], answer=answer)
     if each["label"] != each["predicted_label"]:
         answer += " " + say("(predicted: {label})", label=clamp(each["predicted_label"], 60))
-    shown = pieces(each["text"][:LONGEST], [span for span in spans_of(each) if span.end <= LONGEST])
+    text = each["text"] if len(each["text"]) <= LONGEST else each["text"][:LONGEST] + "…"
+    shown = pieces(text, [span for span in spans_of(each) if span.end <= LONGEST])
     parts = [Markup("<h3>{}</h3>").format(answer), page.marked(shown)]
     if each["shown"]:
         parts += [page.paragraph(line) for line in named(each)]

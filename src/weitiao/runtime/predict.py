@@ -28,6 +28,7 @@ from weitiao.types import Prediction, SetAside
 
 ADDED = ("predicted_label", "confidence", "probabilities")
 CHUNK = 1024  # rows in memory at a time
+CHUNK_WITH_REASONS = 16  # they take a second or so each
 DIGITS = 6  # of a probability
 ASIDE_ENDING = ".set_aside.csv"
 
@@ -126,7 +127,7 @@ class _Chunk:
 def _stream(engine: Engine, table: Table, column: str, rows: Writer, asides: Writer, why: str | None = None) -> _Tally:
     tally = _Tally()
     with progress(say("Predicting"), None, say("rows")) as advance:
-        for chunk in _chunks(table, column):
+        for chunk in _chunks(table, column, CHUNK_WITH_REASONS if why else CHUNK):
             predictions = engine.predict(chunk.texts)
             if why:
                 predictions = with_reasons(engine, chunk.texts, predictions, why)
@@ -142,9 +143,9 @@ def _stream(engine: Engine, table: Table, column: str, rows: Writer, asides: Wri
     return tally
 
 
-def _chunks(table: Table, column: str) -> Iterator[_Chunk]:
+def _chunks(table: Table, column: str, size: int) -> Iterator[_Chunk]:
     source = iter(table)
-    while some := list(islice(source, CHUNK)):
+    while some := list(islice(source, size)):
         yield _chunk(some, column)
 
 

@@ -40,7 +40,7 @@ class Faithfulness:
 
     @property
     def stands_out(self) -> bool:
-        """The rule for showing a reason: a gain of `MARGIN` or more, and at most `BETTER` random orders that do better."""
+        """The rule for showing a reason: it gains `MARGIN` or more, and `BETTER` random orders at most do better."""
         own = self.comprehensiveness - self.sufficiency
         return self.gain >= MARGIN and sum(chance > own for chance in self._random()) <= BETTER
 
