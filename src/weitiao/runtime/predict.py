@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -22,7 +22,7 @@ from weitiao.data.write import Writer, open_writer, refuse_overwriting
 from weitiao.errors import DataError, OutputError
 from weitiao.languages import say
 from weitiao.progress import progress
-from weitiao.runtime.engine import Engine, open_engine
+from weitiao.runtime.engine import open_engine
 from weitiao.runtime.reasons import choose, span_of, with_reasons
 from weitiao.types import Prediction, SetAside
 
@@ -76,8 +76,16 @@ def predict(
         asides = stack.enter_context(open_writer(aside, ASIDE_COLUMNS, bom=True))
         rows = stack.enter_context(open_writer(target, [*table.columns, *added], bom=_wants_bom(table)))
         engine = open_engine(opened)
+
+        def answer(texts: Sequence[str]) -> list[dict[str, Any]]:
+            predictions = engine.predict(texts)
+            if why:
+                predictions = with_reasons(engine, texts, predictions, why)
+            return [_added(prediction, text) for prediction, text in zip(predictions, texts, strict=True)]
+
         began = time.perf_counter()
-        tally = _stream(engine, table, column, rows, asides, why)
+        chunks = _chunks(table, column, CHUNK_WITH_REASONS if why else CHUNK)
+        tally = _stream(answer, chunks, rows, asides)
     seconds = time.perf_counter() - began
     if not tally.set_aside:
         aside.unlink(missing_ok=True)
@@ -124,15 +132,14 @@ class _Chunk:
     blank: int = 0
 
 
-def _stream(engine: Engine, table: Table, column: str, rows: Writer, asides: Writer, why: str | None = None) -> _Tally:
+def _stream(
+    answer: Callable[[Sequence[str]], list[dict[str, Any]]], chunks: Iterable[_Chunk], rows: Writer, asides: Writer
+) -> _Tally:
     tally = _Tally()
     with progress(say("Predicting"), None, say("rows")) as advance:
-        for chunk in _chunks(table, column, CHUNK_WITH_REASONS if why else CHUNK):
-            predictions = engine.predict(chunk.texts)
-            if why:
-                predictions = with_reasons(engine, chunk.texts, predictions, why)
-            for place, text, prediction in zip(chunk.places, chunk.texts, predictions, strict=True):
-                chunk.rows[place].update(_added(prediction, text))
+        for chunk in chunks:
+            for place, added in zip(chunk.places, answer(chunk.texts), strict=True):
+                chunk.rows[place].update(added)
             rows.write(chunk.rows)
             asides.write([{"row": row.row, "reason": row.reason, "raw": row.raw} for row in chunk.asides])
             tally.rows += len(chunk.rows)
