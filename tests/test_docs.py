@@ -41,6 +41,7 @@ VERBS = (
     "check",
     "tune",
     "evaluate",
+    "explain",
     "compress",
     "predict",
     "serve",

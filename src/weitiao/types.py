@@ -50,20 +50,30 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Characters ``start`` to ``end`` of a text, and what they do for an answer: for it above 0, against it below."""
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """An engine's answer to one input.
 
     classify and pair: ``label``, its probability as ``confidence``, and the ``probabilities`` by label, which add up to
     1; with hierarchical labels ``path`` holds each level's label and probability, the top first. multilabel: ``labels``
-    that apply, each with a probability of its own. pair between numbers: ``score``. tag: ``spans``. qa: ``spans`` holds
-    the answer, or nothing where the text doesn't hold one; ``label`` is then "".
+    that apply, each with a probability of its own. similarity: ``score``. tag: ``spans``. qa: ``spans`` holds the
+    answer, or nothing where the text doesn't hold one; ``label`` is then "". ``reasons`` are the spans that speak most
+    for the label, the strongest first: empty where none stands out, None where they weren't asked for.
     """
 
     id: str
     label: str
     confidence: float
     probabilities: Mapping[str, float]
-    reasons: list[Any] | None = None
+    reasons: list[Span] | None = None
     labels: tuple[str, ...] = ()
     spans: tuple[Entity, ...] = ()
     score: float | None = None

@@ -23,14 +23,31 @@ def command(
     encoding: Encoding = None,
     digest: Digest = None,
     resume: Resume = False,
+    reasons: Annotated[
+        bool, typer.Option("--reasons", help=say("Add a column with the words that speak most for the label."))
+    ] = False,
+    method: Annotated[
+        str, typer.Option(metavar="METHOD", help=say("How reasons are found: leave-out or gradients."))
+    ] = "leave-out",
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
     def work() -> dict[str, Any]:
         from weitiao.runtime.predict import predict
 
-        columns = {"text": text, "text_b": text_b, "question": question}
-        return predict(bundle, data, out, **columns, encoding=encoding, digest=digest, resume=resume)
+        return predict(
+            bundle,
+            data,
+            out,
+            text=text,
+            text_b=text_b,
+            question=question,
+            encoding=encoding,
+            digest=digest,
+            resume=resume,
+            reasons=reasons,
+            method=method,
+        )
 
     answer(json, work, _show)
 

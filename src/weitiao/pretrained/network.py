@@ -95,6 +95,10 @@ class Network(nn.Module):
         one a token: ``[batch, length, hidden]``.
         """
         hidden: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return self.pool(hidden, attention_mask)
+
+    def pool(self, hidden: Tensor, attention_mask: Tensor) -> Tensor:
+        """``[batch, length, hidden]`` to ``[batch, hidden]``; with "tokens" as it is."""
         if self.pooling == "tokens":
             return hidden
         if self.pooling == "cls":

@@ -12,12 +12,13 @@ from weitiao.bundle import Bundle
 from weitiao.errors import BundleError, DataError
 from weitiao.languages import say
 from weitiao.tasks import task_of
-from weitiao.tasks.windows import Reading, Window, pooled, read
+from weitiao.tasks.windows import Reading, pooled, read
 from weitiao.types import Prediction
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from tokenizers import Encoding
 
     Forward = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]]
 
@@ -45,9 +46,14 @@ class Engine:
         self.bundle = bundle
         self.labels = list(bundle.info.labels)
         self.task = task_of(bundle.info.task)
+        self.turn = threading.Lock()
         self._forward = forward
         self._tokenizer = _tokenizer(bundle)
-        self._turn = threading.Lock()
+
+    @property
+    def network(self) -> Any:
+        """The `Network` of a bundle that PyTorch runs, None for others. Take a ``turn`` before computing with it."""
+        return getattr(self._forward, "network", None)
 
     def predict(self, texts: Sequence[Input], ids: Sequence[str] | None = None) -> list[Prediction]:
         """One Prediction for each of ``texts`` (any number of them), in their order.
@@ -61,7 +67,9 @@ class Engine:
                 say("{texts} texts came with {ids} ids; each text needs one.", texts=len(texts), ids=len(names))
             )
         reading = self.read(texts)
-        found: list[Prediction] = self.task.answers(self.bundle.info, reading, self.scores(reading.windows), names)
+        found: list[Prediction] = self.task.answers(
+            self.bundle.info, reading, self.scores([window.ids for window in reading.windows]), names
+        )
         return found
 
     def logits(self, texts: Sequence[Input]) -> NDArray[np.floating]:
@@ -69,17 +77,19 @@ class Engine:
         with logits by text.
         """
         reading = self.read(texts)
-        table = pooled(reading, self.scores(reading.windows))
+        table = pooled(reading, self.scores([window.ids for window in reading.windows]))
         return table if len(table) else table.reshape(0, self.task.outputs(self.bundle.info))
 
-    def scores(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
-        """The logits of each window: ``[outputs]``, or ``[length, outputs]`` for tasks with logits by token."""
+    def scores(self, tokens: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        """The logits of each list of token ids, special ones included, none longer than the bundle's length:
+        ``[outputs]``, or ``[length, outputs]`` for tasks with logits by token.
+        """
         import numpy as np
 
-        found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(windows)
-        for rows, ids, mask in batches(windows, self.bundle.info.pad_token_id, self.bundle.info.max_length):
+        found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(tokens)
+        for rows, ids, mask in batches(tokens, self.bundle.info.pad_token_id, self.bundle.info.max_length):
             try:
-                with self._turn:
+                with self.turn:
                     logits = self._forward(ids, mask)[: len(rows)]
             except Exception as error:  # noqa: BLE001 - each engine has exceptions of its own
                 why = str(error).strip().partition("\n")[0] or type(error).__name__
@@ -94,15 +104,25 @@ class Engine:
                     )
                 )
             for row, value in zip(rows, logits, strict=True):
-                found[row] = value[: len(windows[row])] if self.task.BY_TOKEN else value
+                found[row] = value[: len(tokens[row])] if self.task.BY_TOKEN else value
         return found
+
+    def encode(self, text: str) -> Encoding:
+        """The tokens of ``text`` with their places in prefix and text, cut at the bundle's length; for one input."""
+        with self.turn:
+            self._tokenizer.no_padding()
+            self._tokenizer.enable_truncation(self.bundle.info.max_length)
+            encoding: Encoding = self._tokenizer.encode(
+                (self.bundle.info.prefix + text).encode("utf-8", "replace").decode("utf-8")
+            )
+        return encoding
 
     def read(self, texts: Sequence[Input]) -> Reading:
         """The windows of each text: tokens with prefix and special tokens, at most the bundle's length, not padded."""
         if isinstance(texts, str):
             raise DataError(say("predict takes a list of texts; a single text came. Put it into a list."))
         inputs = [self._inputs(number, text) for number, text in enumerate(texts)]
-        with self._turn:  # the tokenizer's settings are its own
+        with self.turn:  # the tokenizer's settings are its own
             return read(self._tokenizer, inputs, self.bundle.info)
 
     def _inputs(self, number: int, given: Input) -> Mapping[str, str]:
@@ -130,9 +150,9 @@ class Engine:
 
 
 def batches(
-    windows: Sequence[Window], pad: int, longest: int
+    tokens: Sequence[Sequence[int]], pad: int, longest: int
 ) -> Iterator[tuple[list[int], NDArray[np.int64], NDArray[np.int64]]]:
-    """Batches of texts of one width: which rows they are, their ids and their mask ``[rows or more, width]``.
+    """Batches of texts (token ids) of one width: which rows they are, their ids and mask ``[rows or more, width]``.
 
     Texts of different `width` never share a batch, so that no text's answer depends on what it was batched with: a
     longer padding changes the order of sums, and rounding to 8 bits can magnify that. There are few shapes in all, for
@@ -142,8 +162,8 @@ def batches(
     import numpy as np
 
     by_width: dict[int, list[int]] = {}
-    for row, window in enumerate(windows):
-        by_width.setdefault(min(width(len(window)), longest), []).append(row)
+    for row, text in enumerate(tokens):
+        by_width.setdefault(min(width(len(text)), longest), []).append(row)
     for columns, members in sorted(by_width.items()):
         most = max(1, min(BATCH_TEXTS, BATCH_TOKENS // columns))
         for begin in range(0, len(members), most):
@@ -152,8 +172,8 @@ def batches(
             ids, mask = np.full(shape, pad, dtype=np.int64), np.zeros(shape, dtype=np.int64)
             mask[:, 0] = 1  # attention over nothing at all isn't a number
             for place, row in enumerate(rows):
-                length = len(windows[row])
-                ids[place, :length] = windows[row].ids
+                length = len(tokens[row])
+                ids[place, :length] = tokens[row]
                 mask[place, :length] = 1
             yield rows, ids, mask
 

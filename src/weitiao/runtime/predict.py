@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -24,11 +24,13 @@ from weitiao.languages import say
 from weitiao.progress import progress
 from weitiao.runtime.engine import Engine, open_engine
 from weitiao.runtime.journal import Answers, Inputs, open_journal
+from weitiao.runtime.reasons import choose, span_of, with_reasons
 from weitiao.tasks import task_of
 from weitiao.tasks import wanted as wanted_by
 from weitiao.types import Prediction, SetAside
 
 CHUNK = 1024  # rows in memory at a time
+CHUNK_WITH_REASONS = 16  # they take a second or so each
 DIGITS = 6  # of a probability
 ASIDE_ENDING = ".set_aside.csv"
 
@@ -44,11 +46,15 @@ def predict(  # noqa: PLR0913  the options of the verb
     encoding: str | None = None,
     digest: str | None = None,
     resume: bool = False,
+    reasons: bool = False,
+    method: str = "leave-out",
 ) -> dict[str, Any]:
     """Write ``data`` to ``out`` with the answers' columns (`added_columns`) added; lists and objects are JSON in them.
 
     ``text`` names the column to read (default: the bundle's, else found), ``text_b`` and ``question`` the other input's
-    where the bundle's task has one. Rows come in their order, `CHUNK` at a time.
+    where the bundle's task has one. Rows come in their order, `CHUNK` at a time. With ``reasons`` a column reasons as
+    well: the words that speak most for the label, found by ``method`` ("leave-out" or "gradients"), as a list of
+    objects with start, end, text and score; empty where none stands out.
     Each row keeps its place, so that the answers line up with the rows of ``data``: one whose text can't be used stays
     without an answer, one that can't be read becomes a blank row, and both are listed in ``<out>.set_aside.csv``; blank
     rows stay blank, but for those at the end. Neither file is there before it is whole. A run that is killed leaves its
@@ -62,10 +68,11 @@ def predict(  # noqa: PLR0913  the options of the verb
     opened = bundle if isinstance(bundle, Bundle) and digest is None else Bundle.open(_path_of(bundle), digest)
     target, aside = Path(out), Path(f"{out}{ASIDE_ENDING}")
     _refuse_places(opened, Path(data), target, aside)
+    why = choose(opened, method) if reasons else None
     table = read_rows(data, encoding=encoding)
     wanted = what_is_read(opened, table, {"text_b": text_b, "question": question})
     columns = columns_read(opened, table, text, wanted)
-    added = added_columns(opened.info)
+    added = [*added_columns(opened.info), *(["reasons"] if why else [])]
     if taken := [name for name in added if name in table.columns]:
         raise DataError(
             say(
@@ -81,10 +88,14 @@ def predict(  # noqa: PLR0913  the options of the verb
         engine = open_engine(opened)
 
         def answer(texts: Inputs) -> Answers:
-            return [_added(engine, each, inputs) for each, inputs in zip(engine.predict(texts), texts, strict=True)]
+            predictions = engine.predict(texts)
+            if why:
+                predictions = with_reasons(engine, [inputs["text"] for inputs in texts], predictions, why)
+            return [_added(engine, each, inputs) for each, inputs in zip(predictions, texts, strict=True)]
 
         began = time.perf_counter()
-        tally = _stream(lambda texts: journal.answers(texts, answer), table, _Reader(columns, wanted), rows, asides)
+        chunks = _chunks(table, _Reader(columns, wanted), CHUNK_WITH_REASONS if why else CHUNK)
+        tally = _stream(lambda texts: journal.answers(texts, answer), chunks, rows, asides)
     seconds = time.perf_counter() - began
     if not tally.set_aside:
         aside.unlink(missing_ok=True)
@@ -153,10 +164,10 @@ class _Reader:
     wanted: Wanted
 
 
-def _stream(answer: Callable[[Inputs], Answers], table: Table, reader: _Reader, rows: Writer, asides: Writer) -> _Tally:
+def _stream(answer: Callable[[Inputs], Answers], chunks: Iterable[_Chunk], rows: Writer, asides: Writer) -> _Tally:
     tally = _Tally()
     with progress(say("Predicting"), None, say("rows")) as advance:
-        for chunk in _chunks(table, reader):
+        for chunk in chunks:
             for place, added in zip(chunk.places, answer(chunk.texts), strict=True):
                 chunk.rows[place].update(added)
             rows.write(chunk.rows)
@@ -169,9 +180,9 @@ def _stream(answer: Callable[[Inputs], Answers], table: Table, reader: _Reader, 
     return tally
 
 
-def _chunks(table: Table, reader: _Reader) -> Iterator[_Chunk]:
+def _chunks(table: Table, reader: _Reader, size: int) -> Iterator[_Chunk]:
     source = iter(table)
-    while some := list(islice(source, CHUNK)):
+    while some := list(islice(source, size)):
         yield _chunk(some, reader)
 
 
@@ -199,8 +210,13 @@ def _chunk(some: Sequence[AnyRow], reader: _Reader) -> _Chunk:
 
 def _added(engine: Engine, prediction: Prediction, inputs: Mapping[str, str]) -> dict[str, Any]:
     values = rounded(engine.task.fields(prediction, inputs)).values()
-    written = [json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value for value in values]
-    return dict(zip(added_columns(engine.bundle.info), written, strict=True))
+    added = dict(zip(added_columns(engine.bundle.info), values, strict=True))
+    if prediction.reasons is not None:
+        added["reasons"] = [span_of(span, inputs["text"]) for span in prediction.reasons]
+    return {
+        name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+        for name, value in added.items()
+    }
 
 
 def rounded(value: Any) -> Any:
