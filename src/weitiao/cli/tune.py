@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,7 +13,8 @@ from weitiao.languages import say
 from weitiao.progress import clock
 from weitiao.terminal import echo
 
-NOT_IN_RECIPES = {"data", "out", "text", "label", "dev", "test", "encoding", "recipe"}
+NOT_IN_RECIPES = {"data", "out", "text", "label", "dev", "test", "encoding", "recipe", "name", "database"}
+Tracker = Literal["tensorboard", "wandb", "mlflow", "swanlab", "trackio", "none"]
 
 
 def command(
@@ -39,6 +40,16 @@ def command(
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=say("Any other recipe setting."))
     ] = None,
     encoding: Encoding = None,
+    name: Annotated[
+        str | None, typer.Option(help=say("The model's name among the runs; else what the table is called."))
+    ] = None,
+    trackers: Annotated[
+        list[Tracker] | None,
+        typer.Option("--tracker", help=say("Show the run here too; may be repeated. Else TensorBoard, if installed.")),
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(metavar="URL", help=say("Where to record the run; see weitiao runs."))
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", help=say("Seed of training; split_seed in a recipe decides what is held out.")),
@@ -54,13 +65,17 @@ def command(
         "batch_size": batch_size,
         "max_length": max_length,
         "seed": seed,
+        "trackers": [each for each in trackers if each != "none"] if trackers else None,
     }
 
     def work() -> dict[str, Any]:
         from weitiao.tuning.tune import tune
 
         settings = {**_settings(setting or []), **{name: value for name, value in named.items() if value is not None}}
-        return tune(data, out, text=text, label=label, dev=dev, test=test, encoding=encoding, recipe=recipe, **settings)
+        return tune(
+            data, out, text=text, label=label, dev=dev, test=test, encoding=encoding, recipe=recipe,
+            name=name, database=database, **settings,
+        )  # fmt: skip
 
     answer(json, work, _show)
 
@@ -100,5 +115,7 @@ def _show(found: dict[str, Any]) -> None:
     )
     echo(say("Bundle: {path}\n  digest {digest}", path=found["bundle"], digest=found["digest"]))
     echo(say("Report: {path}", path=found["report"] + "/report.html"))
+    if found["run"]:
+        echo(say("Run:    {run}  (weitiao runs show {run})", run=found["run"]))
     path, smaller = shlex.quote(found["bundle"]), shlex.quote(found["bundle"] + "-int8")
     echo(say("Next:   weitiao compress {path} --out {smaller}", path=path, smaller=smaller))

@@ -78,6 +78,7 @@ def partition(
         "text_column": dataset.text_column,
         "label_column": dataset.label_column,
         "encoding": encoding,
+        "held": {part: table.fingerprint for part, table in held.items()},
         "split": {
             "seed": seed,
             "dev_share": dev_share,

@@ -75,6 +75,7 @@ def _write(job: Job, result: Result, place: Path, told: dict[str, Any]) -> dict[
     import tomli_w
 
     info = BundleInfo(
+        name=job.name,
         task=job.recipe.task,
         labels=job.parts.labels,
         text_column=job.parts.dataset.text_column,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything that is decided before the first step."""
+    """Everything that is decided before the first step; ``name`` is the model's."""
 
     recipe: Recipe
     origins: dict[str, str]
@@ -27,6 +27,7 @@ class Job:
     parts: Partition
     tokenizer: Any
     rows: dict[str, Encoded]  # "train", "dev", "test"
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

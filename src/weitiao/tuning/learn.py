@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from weitiao import machine
@@ -17,10 +18,11 @@ from weitiao.tuning.recipe import METHODS
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
     from weitiao.tuning.estimate import Foretold
+    from weitiao.tuning.loop import Progress
 
 
-def learn(job: Job, network: Network) -> Learned:
-    """Through the training loop: every method but the linear probe."""
+def learn(job: Job, network: Network, watch: Callable[[Progress], None]) -> Learned:
+    """Through the training loop, which ``watch`` is told of: every method but the linear probe."""
     import torch
 
     from weitiao.tasks.classify import loss_of
@@ -40,8 +42,13 @@ def learn(job: Job, network: Network) -> Learned:
     score = _dev_score(job, schedule.bf16) if len(job.rows["dev"]) else None
     began = time.monotonic()
     torch.manual_seed(recipe.seed)
-    with live_table() as watch:
-        history = train(network, rows, loss, schedule, score, watch)
+    with live_table() as show:
+
+        def told(now: Progress) -> None:
+            show(now)
+            watch(now)
+
+        history = train(network, rows, loss, schedule, score, told)
     seconds = time.monotonic() - began
     method.finish(network)
     return Learned(history, foretold, began, seconds)

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weitiao import machine
+from weitiao.bundle import Bundle
+from weitiao.bundle.as_run import as_run
+from weitiao.bundle.shape import weitiao_version
+from weitiao.bundle.upgrade import model_name
 from weitiao.bundle.write import check_free
-from weitiao.data.partition import Partition, partition
+from weitiao.data.partition import Partition, absolute, partition
 from weitiao.errors import BaseModelError, require
 from weitiao.languages import say
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import progress
+from weitiao.settings import Resolved
+from weitiao.store.recording import Recording, recording
 from weitiao.terminal import tell
 from weitiao.tuning.deliver import deliver, set_aside
 from weitiao.tuning.job import Job, Result
 from weitiao.tuning.learn import learn, learn_head
 from weitiao.tuning.plan import decide, read_recipe
+from weitiao.tuning.recipe import Recipe
+from weitiao.tuning.trackers import require_trackers, tracking
 from weitiao.types import Base, Example
 
 if TYPE_CHECKING:
     from weitiao.tuning.batches import Encoded
+    from weitiao.tuning.loop import Progress
 
 LEAST_SHARE = 0.5  # of the table's rows; when fewer are left to learn from, that is rarely meant
 
@@ -36,43 +47,56 @@ def tune(
     test: str | None = None,
     encoding: str | None = None,
     recipe: str | None = None,
+    name: str | None = None,
+    database: str | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
     """Tune a base on the labelled table ``data`` and write a bundle to ``out`` and a report to ``<out>-report``.
 
     ``settings`` are fields of `Recipe` (base, method, epochs, seed, …); ``recipe`` names a TOML file of them. Without
-    ``dev`` and ``test`` tables, rows are held out (recipe: dev_share, test_share).
+    ``dev`` and ``test`` tables, rows are held out (recipe: dev_share, test_share). The run is recorded as one of the
+    model ``name`` (default: what the table is called) in the registry at ``database`` (default: as `store.open_state`).
 
-    Returns ``{"bundle", "digest", "report", "metrics", "intervals", "n_train", "n_dev", "n_test", "texts_per_second",
-    "seconds", "peak_memory_mb", "predicted": {"seconds", "peak_memory_mb"}, "recipe", "origins", …}``; texts_per_second
+    Returns ``{"run", "bundle", "digest", "report", "metrics", "intervals", "n_train", "n_dev", "n_test",
+    "texts_per_second", "seconds", "peak_memory_mb", "predicted": {"seconds", "peak_memory_mb"}, "recipe", "origins", …}``; texts_per_second
     is training texts ÷ wall time of the training loop, tokenising included; seconds run from the foretelling to the
     finished bundle. Raises DataError, RecipeError, BaseModelError, OutputError, MissingExtraError.
     """
     resolved = read_recipe(recipe, settings)
     place = check_free(out)
     report = check_free(place.with_name(place.name + "-report"))
+    read = partial(partition, data, text=text, label=label, encoding=encoding, dev=dev, test=test)
+    name, asked = name or model_name(data), resolved.value
+    known = {"name": name, "task": asked.task, "base": asked.base, "data_source": absolute(data), "seed": asked.seed}
+    with recording(database, **known, machine=machine.describe(), weitiao=weitiao_version()) as run:
+        found = _recorded(run, name, resolved, read, place, report)
+    return {"run": run.run, **found}
+
+
+def _recorded(
+    run: Recording, name: str, resolved: Resolved[Recipe], read: Callable[..., Partition], place: Path, report: Path
+) -> dict[str, Any]:
     asked = resolved.value
     machine.reset_peak_memory()
-    parts = partition(
-        data,
-        text=text,
-        label=label,
-        encoding=encoding,
-        dev=dev,
-        test=test,
-        shares=(asked.dev_share, asked.test_share),
-        seed=asked.split_seed,
-    )
+    parts = read(shares=(asked.dev_share, asked.test_share), seed=asked.split_seed)
     _tell_data(parts)
     base = resolve(asked.base)
+    trackers = require_trackers(asked.trackers)
     threads = machine.prepare_threads()
     if threads.warning:
         tell(threads.warning)
     require("torch", "tune")
     require("transformers", "tune")
-    job, tokenising = _prepare(resolved, base, parts)
+    job, tokenising = _prepare(resolved, base, parts, name)
     _tell_recipe(job)
-    return deliver(job, _run(job, tokenising), place, report)
+    settings = job.recipe.model_dump(mode="json")
+    run.note(recipe=settings, origins=job.origins, base_sha256=base.sha256)
+    run.note(data=parts.where, data_fingerprint=parts.dataset.fingerprint)
+    with tracking(job, trackers, run.run or place.name) as tracked:
+        found = deliver(job, _run(job, tokenising, tracked.step), place, report)
+        tracked.measured(found["metrics"])
+    run.note(**as_run(Bundle.open(place, found["digest"])))
+    return found
 
 
 def _tell_data(parts: Partition) -> None:
@@ -115,7 +139,7 @@ def _tell_recipe(job: Job) -> None:
             tell(f"  {name} = {value}  ({say(job.origins[name])})")
 
 
-def _prepare(resolved: Any, base: Base, parts: Partition) -> tuple[Job, float]:
+def _prepare(resolved: Any, base: Base, parts: Partition, name: str) -> tuple[Job, float]:
     from weitiao.pretrained.network import load_tokenizer
     from weitiao.tuning.batches import encode
 
@@ -149,10 +173,10 @@ def _prepare(resolved: Any, base: Base, parts: Partition) -> tuple[Job, float]:
                 vocabulary=base.vocabulary,
             )
         )
-    return Job(recipe, origins, base, parts, tokenizer, rows), tokenising
+    return Job(recipe, origins, base, parts, tokenizer, rows, name), tokenising
 
 
-def _run(job: Job, tokenising: float) -> Result:
+def _run(job: Job, tokenising: float, watch: Callable[[Progress], None]) -> Result:
     import torch
 
     from weitiao.evaluation.calibration import fit_temperature
@@ -162,7 +186,7 @@ def _run(job: Job, tokenising: float) -> Result:
     recipe, train = job.recipe, job.rows["train"]
     torch.manual_seed(recipe.seed)
     network = Network(load_encoder(Path(job.base.path)), len(job.parts.labels), job.base.pooling, recipe.dropout)
-    learned = learn_head(job, network) if recipe.method == "head" else learn(job, network)
+    learned = learn_head(job, network) if recipe.method == "head" else learn(job, network, watch)
     bf16 = recipe.precision == "bf16"
     held = job.rows["dev" if len(job.rows["dev"]) else "train"]
     temperature = fit_temperature(infer(network, held, bf16), held.gold.numpy())
