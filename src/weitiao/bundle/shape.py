@@ -36,10 +36,10 @@ def weitiao_version() -> str:
 class BundleInfo(BaseModel):
     """What a bundle is: enough to run it without asking anyone.
 
-    ``name`` is the model's, which the bundles of its runs share. ``max_length`` counts tokens, special ones included; ``prefix`` goes before every text; ``temperature`` divides the
-    logits; ``base`` holds at least name and licence; ``data`` says which table it was tuned on (source,
-    fingerprint, rows, columns, split); ``metrics`` are fractions; ``parent`` is the digest of the bundle that this one
-    was compressed from.
+    ``name`` is the model's, which the bundles of its runs share. ``max_length`` counts tokens, special ones included;
+    ``prefix`` goes before every text; ``temperature`` divides the logits; ``base`` holds at least name and licence;
+    ``data`` says which table it was tuned on (source, fingerprint, rows, columns, split); ``metrics`` are fractions;
+    ``parent`` is the digest of the bundle that this one was compressed from.
     """
 
     model_config = ConfigDict(extra="forbid")

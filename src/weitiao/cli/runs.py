@@ -196,8 +196,8 @@ def _show_list(found: list[dict[str, Any]], sort: str | None) -> None:
 def _show_one(run: dict[str, Any]) -> None:
     echo(f"{run['id']}  {run['name']}  {_status(run)}")
     for each in run["stages"]:
-        place = {"name": each["name"], "stage": each["stage"]}
-        echo("  " + say("{name}: in {stage} since {time}, by {actor}", time=_time(each["at"]), actor=each["actor"], **place))
+        said = {"name": each["name"], "stage": each["stage"], "time": _time(each["at"]), "actor": each["actor"]}
+        echo("  " + say("{name}: in {stage} since {time}, by {actor}", **said))
     for heading, value in _lines(run):
         echo(f"  {heading}: {value}")
     for metric, value in run["metrics"].items():
@@ -205,8 +205,7 @@ def _show_one(run: dict[str, Any]) -> None:
         echo(f"  {metric} {_figure(value, interval.get('low'), interval.get('high'))}")
     for setting, value in run["recipe"].items():
         if value is not None:
-            origin = run["origins"].get(setting)
-            echo(f"    {setting} = {value}" + (f"  ({say(origin)})" if origin and origin != "default" else ""))
+            echo(f"    {setting} = {value}")
 
 
 def _lines(run: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated, Any, Literal
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +15,7 @@ from weitiao.progress import clock
 from weitiao.terminal import echo
 
 NOT_IN_RECIPES = {"data", "out", "text", "label", "dev", "test", "encoding", "recipe", "name", "database"}
-Tracker = Literal["tensorboard", "wandb", "mlflow", "swanlab", "trackio", "none"]
+Tracker = StrEnum("Tracker", ["tensorboard", "wandb", "mlflow", "swanlab", "trackio", "none"])
 
 
 def command(
@@ -65,7 +66,7 @@ def command(
         "batch_size": batch_size,
         "max_length": max_length,
         "seed": seed,
-        "trackers": [each for each in trackers if each != "none"] if trackers else None,
+        "trackers": [each.value for each in trackers if each != "none"] if trackers else None,
     }
 
     def work() -> dict[str, Any]:

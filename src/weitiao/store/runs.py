@@ -267,7 +267,7 @@ def _clean(known: dict[str, Any]) -> dict[str, Any]:
     from weitiao.store.tables import Run
 
     columns = Run.__table__.columns
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in known.items():
         if isinstance(value, str):
             plain = value.encode("utf-8", "backslashreplace").decode().replace("\0", "")

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,7 +141,7 @@ class Tracking:
         known = {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
         for name, tracker in list(self._open.items()):
             if known:
-                self._safely(name, lambda tracker=tracker: tracker.log(known, step=step))
+                self._safely(name, partial(tracker.log, known, step=step))
 
     def _safely(self, name: str, act: Callable[[], object]) -> bool:
         """Whether ``act`` went well; a tracker that fails is told once and left out from there on."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 LEAST_SHARE = 0.5  # of the table's rows; when fewer are left to learn from, that is rarely meant
 
 
-def tune(
+def tune(  # noqa: PLR0913  the options of the verb
     data: str,
     out: str,
     *,
@@ -58,9 +58,10 @@ def tune(
     model ``name`` (default: what the table is called) in the registry at ``database`` (default: as `store.open_state`).
 
     Returns ``{"run", "bundle", "digest", "report", "metrics", "intervals", "n_train", "n_dev", "n_test",
-    "texts_per_second", "seconds", "peak_memory_mb", "predicted": {"seconds", "peak_memory_mb"}, "recipe", "origins", …}``; texts_per_second
-    is training texts ÷ wall time of the training loop, tokenising included; seconds run from the foretelling to the
-    finished bundle. Raises DataError, RecipeError, BaseModelError, OutputError, MissingExtraError.
+    "texts_per_second", "seconds", "peak_memory_mb", "predicted": {"seconds", "peak_memory_mb"}, "recipe", "origins",
+    …}``; texts_per_second is training texts ÷ wall time of the training loop, tokenising included; seconds run from the
+    foretelling to the finished bundle; run is None where it couldn't be recorded. Raises DataError, RecipeError,
+    BaseModelError, OutputError, MissingExtraError.
     """
     resolved = read_recipe(recipe, settings)
     place = check_free(out)
