@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Digest, Json, Seed, answer, percent
+from weitiao.cli.answer import Digest, Json, Seed, answer
 from weitiao.languages import say
 from weitiao.terminal import echo
 
@@ -169,28 +169,42 @@ def _status(run: dict[str, Any]) -> str:
 
 
 def _figure(value: float | None, low: float | None = None, high: float | None = None) -> str:
-    """As a percentage where it is a fraction."""
     if value is None:
         return "–"
-    shown = percent if 0 <= value <= 1 else "{:.4g}".format
-    return f"{shown(value)} [{shown(low)}, {shown(high)}]" if low is not None and high is not None else shown(value)
+    return f"{value:.4f}" if low is None or high is None else f"{value:.4f} [{low:.4f}, {high:.4f}]"
 
 
 def _show_list(found: list[dict[str, Any]], sort: str | None) -> None:
     if not found:
         echo(say("There are no such runs. weitiao tune records one each time."))
+    rows = []
     for run in found:
         metric = sort or next((each for each in SHOWN if each in run["metrics"]), None)
-        parts = [
-            run["id"],
-            _time(run["started_at"]),
-            _status(run),
-            run["name"],
-            "/".join(filter(None, [run["base"], run["recipe"].get("method")])),
-            f"{metric} {_figure(run['metrics'].get(metric))}" if metric else "",
-            ", ".join(f"*{each['stage']}" for each in run["stages"]),
-        ]
-        echo("  ".join(filter(None, parts)))
+        how = [run["base"], run["recipe"].get("method")]
+        if run["recipe"].get("engine", "torch") != "torch":
+            how += [run["recipe"]["engine"], run["recipe"]["precision"]]
+        rows.append(
+            [
+                run["id"],
+                _time(run["started_at"]),
+                _status(run),
+                run["name"],
+                " ".join(filter(None, how)),
+                f"{metric} {_figure(run['metrics'].get(metric))}" if metric else "",
+                ", ".join(f"*{each['stage']}" for each in run["stages"]),
+            ]
+        )
+    _show_table(rows)
+
+
+def _show_table(rows: list[list[str]]) -> None:
+    """Columns one below the other, though a Chinese character takes two places."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        echo("  ".join(cells).rstrip())
 
 
 def _show_one(run: dict[str, Any]) -> None:
@@ -198,14 +212,12 @@ def _show_one(run: dict[str, Any]) -> None:
     for each in run["stages"]:
         said = {"name": each["name"], "stage": each["stage"], "time": _time(each["at"]), "actor": each["actor"]}
         echo("  " + say("{name}: in {stage} since {time}, by {actor}", **said))
-    for heading, value in _lines(run):
-        echo(f"  {heading}: {value}")
+    rows = _lines(run)
     for metric, value in run["metrics"].items():
         interval = run["intervals"].get(metric, {})
-        echo(f"  {metric} {_figure(value, interval.get('low'), interval.get('high'))}")
-    for setting, value in run["recipe"].items():
-        if value is not None:
-            echo(f"    {setting} = {value}")
+        rows.append((metric, _figure(value, interval.get("low"), interval.get("high"))))
+    rows += [(setting, value) for setting, value in run["recipe"].items() if value is not None]
+    _show_table([["", heading, str(value)] for heading, value in rows])
 
 
 def _lines(run: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -230,14 +242,10 @@ def _show_comparison(found: dict[str, Any]) -> None:
     rows = [(say("run"), found["runs"]), (say("model"), found["names"])]
     rows += [(setting, [_plain(value) for value in values]) for setting, values in found["recipe"].items()]
     rows += [
-        (metric, ["–" if each is None else _figure(**each) for each in values])
+        (metric, [_figure(**each) if each else "–" for each in values])
         for metric, values in found["metrics"].items()
     ]
-    widths = [max(len(row[1][at]) for row in rows) for at in range(len(found["runs"]))]
-    first = max(len(heading) for heading, _ in rows)
-    for heading, values in rows:
-        cells = [value.ljust(width) for value, width in zip(values, widths, strict=True)]
-        echo(f"{heading.ljust(first)}  {'  '.join(cells)}".rstrip())
+    _show_table([[heading, *values] for heading, values in rows])
     if not found["same_data"]:
         echo(say("They learned from different tables."))
     if not found["same_test"]:
