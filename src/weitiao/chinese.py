@@ -181,7 +181,7 @@ CHINESE: dict[str, str] = {
     "Rows set aside: {path}": "搁置的行：{path}",
     # cli/runs.py
     "The registry's database: a URL or a file.": "运行登记所在的数据库：URL 或文件。",
-    "Its id or digest, or the beginning of one.": "编号或摘要，也可只写开头几位。",
+    "Its id or digest, the beginning of one, or its bundle.": "编号或摘要（可只写开头几位），或其模型包的文件夹。",
     "The model's name.": "模型名称。",
     "staging or production.": "staging（预发布）或 production（生产）。",
     "The runs, newest first.": "列出各次运行，最新的在前。",

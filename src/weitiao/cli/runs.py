@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 Database = Annotated[
     str | None, typer.Option("--database", metavar="URL", help=say("The registry's database: a URL or a file."))
 ]
-Run = Annotated[str, typer.Argument(metavar="RUN", help=say("Its id or digest, or the beginning of one."))]
+Run = Annotated[str, typer.Argument(metavar="RUN", help=say("Its id or digest, the beginning of one, or its bundle."))]
 Model = Annotated[str, typer.Argument(metavar="NAME", help=say("The model's name."))]
 Stage = Annotated[str, typer.Option("--stage", help=say("staging or production."))]
 SHOWN = ("macro_f1", "accuracy")  # the metrics in a line of the list, the first that a run has

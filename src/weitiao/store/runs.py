@@ -123,9 +123,9 @@ def listed(
 
 
 def one(store: Store, named: str) -> dict[str, Any]:
-    """The run that ``named`` means: an id, a digest, or the beginning of one. `StoreError` where none or several are.
+    """The run that ``named`` means: an id or a digest, the beginning of one, or the folder of its bundle.
 
-    ``stages`` says where it is in force: name, stage, at, actor.
+    ``stages`` says where it is in force: name, stage, at, actor. Raises `StoreError` where none or several are meant.
     """
     with store.read() as session:
         return _described(_find(session, named), _stages(session))
@@ -293,6 +293,10 @@ def _find(session: Session, named: str) -> Run:
 
     if exact := session.get(Run, named):
         return exact
+    if os.path.isdir(named):  # what lay there before is there no longer
+        place = select(Run).where(Run.bundle == os.path.realpath(named)).order_by(Run.started_at.desc())
+        if newest := session.scalars(place).first():
+            return newest
     begins = [Run.id.startswith(named, autoescape=True)]
     if len(named) >= _SHOWN_DIGITS:
         begins.append(Run.digest.startswith(named.lower(), autoescape=True))
