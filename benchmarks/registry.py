@@ -36,7 +36,9 @@ def write(url: str, who: str, count: int) -> None:
     with open_store(url) as store:
         for number in range(count):
             began = time.monotonic()
-            run = runs.begin(store, name="support", seed=number, recipe=RECIPE | {"who": who}, data_fingerprint="f" * 64)
+            run = runs.begin(
+                store, name="support", seed=number, recipe=RECIPE | {"who": who}, data_fingerprint="f" * 64
+            )
             middle = time.monotonic()
             runs.change(
                 store, run, status="finished", ended_at=time.time(), bundle=f"/{who}/{number}", digest=f"{number:064x}",

@@ -70,7 +70,12 @@ def test_what_is_no_description_is_refused_all_the_same(content: Any, tmp_path: 
 
 @pytest.mark.parametrize(
     ("source", "name"),
-    [("/data/客服 tickets.v2.csv", "客服 tickets.v2"), ("C:\\data\\t.xlsx", "t"), ("", "model"), ("hub:org/set", "set")],
+    [
+        ("/data/客服 tickets.v2.csv", "客服 tickets.v2"),
+        ("C:\\data\\t.xlsx", "t"),
+        ("", "model"),
+        ("hub:org/set", "set"),
+    ],
 )
 def test_a_model_is_called_like_its_table(source: str, name: str) -> None:
     assert model_name(source) == name

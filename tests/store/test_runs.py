@@ -49,7 +49,7 @@ def test_a_run_is_written_down_from_its_beginning(store: Store) -> None:
 
 
 def test_ids_are_short_and_never_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    letters = iter("aaaaaa" "aaaaaa" "bbbbbb")
+    letters = iter("aaaaaaaaaaaabbbbbb")
     monkeypatch.setattr(runs.secrets, "choice", lambda _: next(letters))
     first, second = (runs.begin(store, name="m") for _ in range(2))
     assert (first[6:], second[6:]) == ("-aaaaaa", "-bbbbbb")
@@ -97,6 +97,16 @@ def test_a_run_is_named_by_the_beginning_of_its_id_or_digest(store: Store) -> No
             runs.one(store, nobody)
     with pytest.raises(StoreError, match="several"):
         runs.one(store, a[:5])
+
+
+def test_a_run_is_named_by_the_folder_of_its_bundle(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "b").mkdir()
+    made(store, 1, bundle=str(tmp_path / "b"), started_at=1.0)
+    newer = made(store, 2, bundle=str(tmp_path / "b"), started_at=2.0)
+    monkeypatch.chdir(tmp_path)
+    assert runs.one(store, "b")["id"] == runs.one(store, str(tmp_path / "b") + "/")["id"] == newer
 
 
 def test_runs_side_by_side(store: Store) -> None:
@@ -228,9 +238,9 @@ def test_the_database_itself_holds_one_in_force_at_most(store: Store) -> None:
 
 
 def test_a_bundle_from_elsewhere_is_added_once_and_its_place_kept_up(store: Store) -> None:
-    known = {"name": "support", "digest": DIGEST, "bundle": "/first", "started_at": 7.0}
+    known = {"name": "support", "digest": DIGEST, "bundle": "/first", "ended_at": 7.0, "seconds": 2.0}
     first = runs.add(store, **known)
-    assert (first["kind"], first["status"], first["started_at"]) == ("added", "finished", 7.0)
+    assert (first["kind"], first["status"], first["started_at"]) == ("added", "finished", 5.0)
     again = runs.add(store, **known | {"bundle": "/moved"})
     assert (again["id"], again["bundle"]) == (first["id"], "/moved")
     assert len(runs.listed(store)) == 1

@@ -49,7 +49,7 @@ def as_run(bundle: Bundle) -> dict[str, Any]:
         "seconds": made.get("seconds"),
         "peak_memory_mb": made.get("peak_memory_mb"),
         "machine": made.get("machine", {}),
-        "started_at": _seconds(info.created),
+        "ended_at": _seconds(info.created),
         "weitiao": info.weitiao,
     }
 

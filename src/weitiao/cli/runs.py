@@ -242,8 +242,7 @@ def _show_comparison(found: dict[str, Any]) -> None:
     rows = [(say("run"), found["runs"]), (say("model"), found["names"])]
     rows += [(setting, [_plain(value) for value in values]) for setting, values in found["recipe"].items()]
     rows += [
-        (metric, [_figure(**each) if each else "–" for each in values])
-        for metric, values in found["metrics"].items()
+        (metric, [_figure(**each) if each else "–" for each in values]) for metric, values in found["metrics"].items()
     ]
     _show_table([[heading, *values] for heading, values in rows])
     if not found["same_data"]:

@@ -74,7 +74,8 @@ def add(store: Store, **known: Any) -> dict[str, Any]:
     if there:
         change(store, there.id, bundle=known["bundle"], host=socket.gethostname())
         return one(store, there.id)
-    made = {"kind": "added", "status": "finished", "ended_at": known.get("started_at") or time.time()}
+    ended = known.get("ended_at") or time.time()
+    made = {"kind": "added", "status": "finished", "ended_at": ended, "started_at": ended - (known.get("seconds") or 0)}
     return one(store, begin(store, **made | known))
 
 
@@ -350,7 +351,7 @@ def _is_of(run: dict[str, Any], data: str) -> bool:
     source, fingerprint = run["data_source"] or "", run["data_fingerprint"] or ""
     if len(data) >= _SHOWN_DIGITS and fingerprint.startswith(data.lower()):
         return True
-    return bool(source) and data in (source, Path(source).name, os.path.relpath(source))
+    return bool(source) and source in (data, os.path.abspath(data)) or data == Path(source).name
 
 
 def _differ(values: Sequence[Any]) -> bool:

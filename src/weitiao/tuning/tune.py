@@ -64,25 +64,30 @@ def tune(  # noqa: PLR0913  the options of the verb
     BaseModelError, OutputError, MissingExtraError.
     """
     resolved = read_recipe(recipe, settings)
+    trackers = require_trackers(resolved.value.trackers)
     place = check_free(out)
     report = check_free(place.with_name(place.name + "-report"))
     read = partial(partition, data, text=text, label=label, encoding=encoding, dev=dev, test=test)
     name, asked = name or model_name(data), resolved.value
     known = {"name": name, "task": asked.task, "base": asked.base, "data_source": absolute(data), "seed": asked.seed}
     with recording(database, **known, machine=machine.describe(), weitiao=weitiao_version()) as run:
-        found = _recorded(run, name, resolved, read, place, report)
+        found = _recorded(run, name, resolved, read, (place, report), trackers)
     return {"run": run.run, **found}
 
 
 def _recorded(
-    run: Recording, name: str, resolved: Resolved[Recipe], read: Callable[..., Partition], place: Path, report: Path
+    run: Recording,
+    name: str,
+    resolved: Resolved[Recipe],
+    read: Callable[..., Partition],
+    places: tuple[Path, Path],
+    trackers: list[str],
 ) -> dict[str, Any]:
     asked = resolved.value
     machine.reset_peak_memory()
     parts = read(shares=(asked.dev_share, asked.test_share), seed=asked.split_seed)
     _tell_data(parts)
     base = resolve(asked.base)
-    trackers = require_trackers(asked.trackers)
     threads = machine.prepare_threads()
     if threads.warning:
         tell(threads.warning)
@@ -91,12 +96,12 @@ def _recorded(
     job, tokenising = _prepare(resolved, base, parts, name)
     _tell_recipe(job)
     settings = job.recipe.model_dump(mode="json")
-    run.note(recipe=settings, origins=job.origins, base_sha256=base.sha256)
+    run.note(recipe=settings, origins=job.origins, base=base.name, base_sha256=base.sha256)
     run.note(data=parts.where, data_fingerprint=parts.dataset.fingerprint)
-    with tracking(job, trackers, run.run or place.name) as tracked:
-        found = deliver(job, _run(job, tokenising, tracked.step), place, report)
+    with tracking(job, trackers, run.run or places[0].name) as tracked:
+        found = deliver(job, _run(job, tokenising, tracked.step), *places)
         tracked.measured(found["metrics"])
-    run.note(**as_run(Bundle.open(place, found["digest"])))
+    run.note(**as_run(Bundle.open(found["bundle"], found["digest"])))
     return found
 
 
