@@ -42,7 +42,7 @@ def write(url: str, who: str, count: int) -> None:
             middle = time.monotonic()
             runs.change(
                 store, run, status="finished", ended_at=time.time(), bundle=f"/{who}/{number}", digest=f"{number:064x}",
-                metrics={name: 0.9 for name in FIGURES}, intervals=FIGURES,
+                metrics=dict.fromkeys(FIGURES, 0.9), intervals=FIGURES,
             )  # fmt: skip
             taken += [middle - began, time.monotonic() - middle]
             if number % EACH == 0:

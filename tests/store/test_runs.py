@@ -117,7 +117,7 @@ def test_runs_side_by_side(store: Store) -> None:
         {"value": 0.51, "low": 0.4, "high": 0.6},
         {"value": 0.52, "low": 0.4, "high": 0.6},
     ]
-    assert found["same_data"] and found["same_test"]
+    assert (found["same_data"], found["same_test"]) == (True, True)
     with pytest.raises(StoreError, match="two runs"):
         runs.compare(store, [a])
 

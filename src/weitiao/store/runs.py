@@ -351,7 +351,7 @@ def _is_of(run: dict[str, Any], data: str) -> bool:
     source, fingerprint = run["data_source"] or "", run["data_fingerprint"] or ""
     if len(data) >= _SHOWN_DIGITS and fingerprint.startswith(data.lower()):
         return True
-    return bool(source) and source in (data, os.path.abspath(data)) or data == Path(source).name
+    return bool(source) and (source in (data, os.path.abspath(data)) or data == Path(source).name)
 
 
 def _differ(values: Sequence[Any]) -> bool:
