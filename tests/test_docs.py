@@ -40,6 +40,7 @@ ALL_PAGES = [*PAGES, ROOT / "README.zh.md", *sorted((ROOT / "docs" / "decisions"
 VERBS = (
     "check",
     "tune",
+    "runs",
     "evaluate",
     "explain",
     "compress",
@@ -56,7 +57,11 @@ VERBS = (
 WITH_KEYS = tuple(
     verb for verb in VERBS if verb not in ("demo", "serve")
 )  # one takes minutes, one runs until it is stopped
-NOT_OURS = {"--no-index", "--find-links", "--epoch"}  # pip's, and one that a page shows being refused
+NOT_OURS = {
+    *("--no-index", "--find-links"),  # pip's
+    *("--logdir", "--backend-store-uri", "--project"),  # the trackers'
+    "--epoch",  # one that a page shows being refused
+}
 BLOCK = re.compile(r"(?:<!-- not run: ([^\n]+?) -->\n)?^```(bash|python|toml)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 OTHER_PROGRAM = re.compile(
     r"^(?:sudo |podman |docker |pg_)(?:.*\\\n)*.*$", re.MULTILINE

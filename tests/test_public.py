@@ -34,6 +34,7 @@ PROMISED = {
     "open_store": "function",
     "predict": "function",
     "privacy": ModuleType,
+    "runs": ModuleType,
     "serve": "function",
     "tune": "function",
 }

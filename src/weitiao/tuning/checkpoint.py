@@ -244,7 +244,7 @@ def about_run(job: Job) -> dict[str, Any]:
     return {
         "run": {
             "weitiao": weitiao_version(),
-            "recipe": job.recipe.model_dump(exclude={"checkpoint_every"}),
+            "recipe": job.recipe.model_dump(exclude={"checkpoint_every", "trackers"}),
             "data": where,
             **{part: dataset.fingerprint for part, dataset in job.parts.held.items()},
             "base": job.base.sha256,
