@@ -2,9 +2,10 @@
 
     python benchmarks/serving.py BUNDLE [--texts TABLE] [--seconds 60]
 
-1. bulk: texts/s of the engine alone; 2. capacity: closed loop, 64 connections with one text a request, 8 with 32;
-3. open loop at 50 %, 100 % and 200 % of the capacity with one text a request, a tenth of the requests invalid: every
-answer is compared with the offline prediction of its text; 4. SIGTERM, swap and roll back under load, SIGKILL, restart.
+1. bulk: texts/s of the engine alone; 2. capacity: closed loop, 64 connections with one text a request, 8 with 32; 3.
+open loop at 50 %, 100 % and 200 % of the capacity with one text a request, a tenth of the requests invalid: every
+answer is compared with the offline prediction of its text, and once more at 200 % over 1,200 connections; 4. SIGTERM,
+swap and roll back under load, SIGKILL, restart.
 
 The load comes from a process of its own on the same cores. benchmarks/results/serving_<bundle>.json is written as it
 goes. The texts carry planted identifiers, and the log is searched for them at the end.
@@ -36,7 +37,7 @@ import httpx
 import weitiao
 
 RESULTS = Path(__file__).parent / "results"
-CONNECTIONS = 64
+CONNECTIONS, CROWD = 64, 1200  # a crowd is more than the service takes at a time
 PLANTED = ("13912345678", "11010519491231002X", "6222021234567890128")
 INVALID = (  # what a tenth of the requests are
     b'{"texts": [""]}', b'{"texts": []}', b"{not json", b'{"texts": [3]}', b'{"text": "x"}', b'{"texts": ["\xff"]}',
@@ -92,15 +93,22 @@ def port_is_free(port: int) -> bool:
 class Load:
     """Requests from one event loop over at most 64 connections, and a judgement of every answer."""
 
-    def __init__(self, url: str, texts: list[str], expected: dict[str, dict[str, float]], a_request: int = 1) -> None:
-        self.connections = CONNECTIONS if a_request == 1 else CONNECTIONS // 8
+    def __init__(
+        self,
+        url: str,
+        texts: list[str],
+        expected: dict[str, dict[str, float]],
+        a_request: int = 1,
+        connections: int = CONNECTIONS,
+    ) -> None:
+        self.connections = connections if a_request == 1 else connections // 8
         self.texts, self.expected, self.a_request = texts, expected, a_request
         self.tally: Counter[str] = Counter()
         self.seconds: list[float] = []
         self.worst = 0.0
         self.url = f"{url}/v1/predict"
         self.client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS), timeout=aiohttp.ClientTimeout(total=None, sock_read=60)
+            connector=aiohttp.TCPConnector(limit=connections), timeout=aiohttp.ClientTimeout(total=None, sock_read=60)
         )
         self.random = random.Random(0)
         self.number = 0
@@ -121,12 +129,17 @@ class Load:
         self.tally["sent"] += 1
         try:
             async with self.client.post(self.url, data=body, headers=headers) as response:
-                told = json.loads(await response.read())
+                answered = await response.read()
         except aiohttp.ClientConnectorError:
             self.tally["refused connection"] += 1
             return 0
         except aiohttp.ClientError as error:
             self.tally[f"lost: {type(error).__name__}"] += 1
+            return 0
+        try:
+            told = json.loads(answered)
+        except ValueError:
+            self.tally[f"{response.status} that is no JSON"] += 1
             return 0
         self.judge(response.status, response.headers, told, chosen)
         if response.status == 200:
@@ -137,7 +150,7 @@ class Load:
         self, status: int, headers: Mapping[str, str], told: dict[str, Any], chosen: dict[str, str] | None
     ) -> None:
         """Count the answer as what it is."""
-        if chosen is None:
+        if chosen is None and status not in (429, 503):
             self.tally["invalid, told so" if status == 422 else "invalid, not told"] += 1
             return
         if status in (429, 503):
@@ -147,6 +160,7 @@ class Load:
         if status != 200:
             self.tally[f"unexpected {status}"] += 1
             return
+        assert chosen is not None
         answers = told["predictions"]
         if [answer["id"] for answer in answers] != list(chosen):
             self.tally["crossed"] += 1
@@ -219,11 +233,13 @@ def run_closed(url: str, texts: list[str], expected: dict[str, Any], a_request: 
     return asyncio.run(work())
 
 
-def run_open(url: str, texts: list[str], expected: dict[str, Any], rate: float, seconds: float) -> dict[str, Any]:
+def run_open(
+    url: str, texts: list[str], expected: dict[str, Any], rate: float, seconds: float, connections: int = CONNECTIONS
+) -> dict[str, Any]:
     """Open loop; the rate wished and offered and what was seen."""
 
     async def work() -> dict[str, Any]:
-        load = Load(url, texts, expected)
+        load = Load(url, texts, expected, connections=connections)
         offered = await load.open(rate, seconds)
         await load.client.close()
         return {"wished_per_second": rate, "offered_per_second": offered} | load.told()
@@ -290,6 +306,8 @@ def main() -> None:
             f"open_loop_{share:.0%}",
             elsewhere("run_open", service.url, texts, expected, share * single, options.seconds),
         )
+    crowd = (service.url, texts, expected, 2 * single, options.seconds, CROWD)
+    save("open_loop_200%_crowd", {"connections": CROWD} | elsewhere("run_open", *crowd))
     save("rss_mb_after_load", rss(service.process.pid))
 
     pool, loading = begin("run_open", service.url, texts, expected, single, options.seconds / 4)

@@ -13,7 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# A shared machine can be slow for a second; that is no fault of a test.
+hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("shared")
 
 HIDDEN, LAYERS, HEADS, LENGTH = 32, 2, 4, 64
 GOOD = ("很好", "喜欢", "满意", "推荐", "great", "lovely", "happy", "recommended")

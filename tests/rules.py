@@ -10,8 +10,7 @@ from pathlib import Path
 
 import jinja2
 
-# Where say() is given a name instead of a sentence: the constants that the name goes through, or the very sentences.
-SPOKEN_CONSTANTS = {"tuning/live.py": "HEADINGS"}
+# Where say() is given a name instead of a sentence: the sentences that the name goes through.
 SPOKEN_VALUES = {"tuning/tune.py": ("machine", "recipe file", "environment", "flag", "method, base and data")}
 
 PEERS = frozenset(
@@ -27,7 +26,7 @@ def sentences_said(source: Path) -> tuple[dict[str, str], list[str]]:
     faults: list[str] = []
     for file in sorted(source.rglob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        spoken = _spoken_by_name(file.relative_to(source).as_posix(), tree)
+        spoken = SPOKEN_VALUES.get(file.relative_to(source).as_posix(), ())
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and _name(node.func) == "say":
                 place = f"{file.relative_to(source)}:{node.lineno}"
@@ -51,15 +50,6 @@ def sentences_said(source: Path) -> tuple[dict[str, str], list[str]]:
                 said[call.args[0].value] = place
                 faults += _call_faults(place, call.args[0].value, [keyword.key for keyword in call.kwargs])
     return said, faults
-
-
-def _spoken_by_name(file: str, tree: ast.Module) -> list[str]:
-    """The sentences that say() may be given by name in ``file``."""
-    sentences = list(SPOKEN_VALUES.get(file, ()))
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and SPOKEN_CONSTANTS.get(file) in [_name(target) for target in node.targets]:
-            sentences += [part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)]
-    return sentences
 
 
 def _name(function: ast.expr) -> str:

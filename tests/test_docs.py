@@ -41,6 +41,7 @@ VERBS = (
     "check",
     "tune",
     "evaluate",
+    "explain",
     "compress",
     "predict",
     "serve",
@@ -132,6 +133,7 @@ def shelf(
     _write(folder / "held-out.csv", [("text", "label"), *((text + "!", label) for text, label in sentences[:20])])
     _write(folder / "new.csv", [("number", "评论"), *((str(row), text) for row, (text, _) in enumerate(sentences[:9]))])
     shutil.copytree(tiny_bert, folder / "my-base")
+    shutil.copytree(ROOT / "examples", folder / "examples")
     with open_store(folder / "service" / "service.db") as store, store.write() as session:
         session.add(Key(id="k", name="a client", secret_sha256="0" * 64, scopes=[], created_at=0.0))
     with pytest.MonkeyPatch.context() as patch:
@@ -204,7 +206,7 @@ def flag_faults(text: str) -> set[str]:
 
 def test_a_flag_that_is_not_there_is_noticed() -> None:
     assert flag_faults("Give `--nonsense`.") == {"--nonsense"}
-    assert flag_faults("weitiao check x.csv --base e5-small\n") == {"--base"}
+    assert flag_faults("weitiao check x.csv --epochs 3\n") == {"--epochs"}
     assert not flag_faults("weitiao tune x.csv --base e5-small\n")
 
 

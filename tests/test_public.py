@@ -29,6 +29,7 @@ PROMISED = {
     "demo": "function",
     "doctor": "function",
     "evaluate": "function",
+    "explain": "function",
     "open_engine": "function",
     "open_store": "function",
     "predict": "function",
@@ -59,7 +60,7 @@ HEAVY = {
 }
 # parameters of the function that the command line names otherwise or leaves out, and the other way round
 ONLY_CLI = {"json", "seed"}
-VERBS = ["bases", "check", "compress", "demo", "doctor", "evaluate", "predict", "tune"]
+VERBS = ["bases", "check", "compress", "demo", "doctor", "evaluate", "explain", "predict", "tune"]
 
 
 def python(code: str) -> str:
@@ -143,6 +144,7 @@ def test_the_order_of_the_arguments_is_that_of_the_command_line() -> None:
         "tune": ["data", "out"],
         "predict": ["bundle", "data", "out"],
         "evaluate": ["bundle", "data"],
+        "explain": ["bundle", "passage"],
         "compress": ["bundle", "out"],
         "check": ["data"],
     }.items():

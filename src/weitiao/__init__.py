@@ -22,6 +22,7 @@ _WHERE = {
     "demo": "weitiao.journey",
     "doctor": "weitiao.diagnosis.doctor",
     "evaluate": "weitiao.evaluation.evaluate",
+    "explain": "weitiao.evaluation.explain",
     "open_engine": "weitiao.runtime",
     "open_store": "weitiao.store",
     "predict": "weitiao.runtime.predict",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from weitiao.diagnosis.doctor import doctor
     from weitiao.errors import ServiceError, WeitiaoError
     from weitiao.evaluation.evaluate import evaluate
+    from weitiao.evaluation.explain import explain
     from weitiao.journey import demo
     from weitiao.runtime import Engine, open_engine
     from weitiao.runtime.predict import predict

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from weitiao.errors import ServiceError
 from weitiao.languages import say
-from weitiao.types import Prediction
+from weitiao.types import Entity, Prediction
 
 if TYPE_CHECKING:
     import httpx
@@ -41,11 +41,16 @@ class Client:
             raise ServiceError(say("A service's address reads http://HOST:PORT; {url} doesn't.", url=url)) from None
 
     def predict(
-        self, texts: Sequence[str], ids: Sequence[str] | None = None, *, model: str | None = None
+        self,
+        texts: Sequence[str | Mapping[str, str]],
+        ids: Sequence[str] | None = None,
+        *,
+        model: str | None = None,
     ) -> list[Prediction]:
         """One Prediction for each of ``texts`` (any number), in their order, as an engine gives them.
 
-        ``ids`` name the texts; without them they are numbered from 0. Raises `ServiceError`.
+        A text is a string or, for a task with several inputs, a mapping from role to text. ``ids`` name the texts;
+        without them they are numbered from 0. Raises `ServiceError`.
         """
         if isinstance(texts, str):
             raise ServiceError(say("predict takes a list of texts; a single text came. Put it into a list."))
@@ -54,7 +59,10 @@ class Client:
             raise ServiceError(
                 say("{texts} texts came with {ids} ids; each text needs one.", texts=len(texts), ids=len(names))
             )
-        items = [{"id": name, "text": text} for name, text in zip(names, texts, strict=True)]
+        items = [
+            {"id": name, **({"text": text} if isinstance(text, str) else text)}
+            for name, text in zip(names, texts, strict=True)
+        ]
         return [
             answer
             for begin in range(0, len(items), AT_ONCE)
@@ -101,7 +109,7 @@ class Client:
     def _predict(self, items: list[dict[str, str]], model: str | None) -> Iterator[Prediction]:
         body = {"items": items} | ({"model": model} if model else {})
         for answer in self._ask("POST", "/v1/predict", body)["predictions"]:
-            yield Prediction(answer["id"], answer["label"], answer["confidence"], answer["probabilities"])
+            yield _prediction(answer)
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None, *, retry: bool = True) -> dict[str, Any]:
         import httpx
@@ -129,6 +137,23 @@ class Client:
                 raise problem
             time.sleep(wait)
         raise AssertionError
+
+
+def _prediction(answer: dict[str, Any]) -> Prediction:
+    spans = [Entity(one["start"], one["end"], one["label"], one["confidence"]) for one in answer.get("spans") or ()]
+    if answer.get("answer") is not None:
+        start = answer["start"]
+        spans = [Entity(start, start + len(answer["answer"]), "answer", answer["confidence"])]
+    return Prediction(
+        id=answer["id"],
+        label=answer.get("label") or "",
+        confidence=1.0 if answer.get("confidence") is None else answer["confidence"],
+        probabilities=answer.get("probabilities") or {},
+        labels=tuple(answer.get("labels") or ()),
+        spans=tuple(spans),
+        score=answer.get("score"),
+        path=tuple((level["label"], level["confidence"]) for level in answer.get("path") or ()),
+    )
 
 
 def _object(response: httpx.Response) -> dict[str, Any]:

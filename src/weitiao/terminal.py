@@ -9,11 +9,13 @@ from __future__ import annotations
 import json as jsons
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from weitiao.languages import say
 
 INTERRUPTED = 130  # as a shell has it: 128 + SIGINT
+STRONG = 0.5  # of the strongest piece
 FAULT = 70  # EX_SOFTWARE of sysexits.h: a fault of the program's, not of its input
 # All but tab and line feed; and those that turn the direction of writing around.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -27,6 +29,24 @@ def shown(text: str) -> str:
 def echo(text: str) -> None:
     """A line of the answer, on standard output."""
     print(shown(text), flush=True)
+
+
+def echo_marked(pieces: Sequence[tuple[str, float]]) -> None:
+    """A text on standard output, pieces with a strength of -1 to 1 marked: in colour, else as [+good] and [-bad]."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    line = Text()
+    for text, strength in pieces:
+        if not strength:
+            line.append(shown(text))
+        elif console.color_system is None:
+            line.append(f"[{'+' if strength > 0 else '-'}{shown(text)}]")
+        else:
+            bold = "bold " if abs(strength) > STRONG else ""
+            line.append(shown(text), f"{bold}black on {'green' if strength > 0 else 'red'}")
+    console.print(line)
 
 
 def tell(text: str) -> None:

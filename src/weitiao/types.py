@@ -12,11 +12,13 @@ from typing import Any
 class Example:
     """One row that can be used: ``inputs`` by role ("text"), the label when it has one, and where it stood.
 
-    ``row`` counts as the file's own program shows it: the line of a text file, the row of a sheet (header = 1).
+    What a label is, its task says: a name for classify, a tuple of names for multilabel, a number or a name for pair, a
+    tuple of `Entity` for tag and for qa (the answer; empty: there is none). ``row`` counts as the file's own program
+    shows it: the line of a text file, the row of a sheet (header = 1).
     """
 
     inputs: Mapping[str, str]
-    label: str | None = None
+    label: Any | None = None
     row: int = 0
     id: str = ""
     group: str | None = None
@@ -38,14 +40,44 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class Entity:
+    """A part of a text: the characters from ``start`` up to, not including, ``end``; what it is, and how surely."""
+
+    start: int
+    end: int
+    label: str
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters ``start`` to ``end`` of a text, and what they do for an answer: for it above 0, against it below."""
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
-    """An engine's answer to one input; ``probabilities`` by label add up to 1."""
+    """An engine's answer to one input.
+
+    classify and pair: ``label``, its probability as ``confidence``, and the ``probabilities`` by label, which add up to
+    1; with hierarchical labels ``path`` holds each level's label and probability, the top first. multilabel: ``labels``
+    that apply, each with a probability of its own. similarity: ``score``. tag: ``spans``. qa: ``spans`` holds the
+    answer, or nothing where the text doesn't hold one; ``label`` is then "". ``reasons`` are the spans that speak most
+    for the label, the strongest first: empty where none stands out, None where they weren't asked for.
+    """
 
     id: str
     label: str
     confidence: float
     probabilities: Mapping[str, float]
-    reasons: list[Any] | None = None
+    reasons: list[Span] | None = None
+    labels: tuple[str, ...] = ()
+    spans: tuple[Entity, ...] = ()
+    score: float | None = None
+    path: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +134,9 @@ class Dataset:
     duplicates: int = 0
     blank: int = 0
     notes: list[str] = field(default_factory=list)
+    columns: Mapping[str, str] = field(default_factory=dict)  # of the inputs besides "text", by role
+    group_column: str | None = None
+    time_column: str | None = None
 
     @property
     def texts(self) -> list[str]:
@@ -109,6 +144,6 @@ class Dataset:
         return [example.text for example in self.examples]
 
     @property
-    def labels(self) -> list[str]:
+    def labels(self) -> list[Any]:
         """The label of every example; "" where there is none."""
-        return [example.label or "" for example in self.examples]
+        return ["" if example.label is None else example.label for example in self.examples]

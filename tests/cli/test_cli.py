@@ -25,6 +25,7 @@ VERBS = [
     "demo",
     "doctor",
     "evaluate",
+    "explain",
     "keys add",
     "keys list",
     "keys revoke",

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from weitiao.data.check import check, language, languages, lengths
+from weitiao.data.check import check
+from weitiao.data.label_names import alike
+from weitiao.data.language import language, shares
+from weitiao.data.lengths import lengths, tokens
 from weitiao.data.load import load
 from weitiao.errors import OutputError
 
@@ -92,8 +95,9 @@ def test_language(text: str, expected: str) -> None:
 
 
 def test_shares_and_lengths() -> None:
-    assert languages(["你好", "hello", "hello", "привет"]) == {"zh": 0.25, "en": 0.5, "other": 0.25}
-    assert lengths(["x" * n for n in range(1, 101)]) == {"mean": 50.5, "p50": 50, "p95": 95, "p99": 99, "max": 100}
+    found = map(language, ["你好", "hello", "hello", "привет"])
+    assert shares(list(found)) == {"zh": 0.25, "en": 0.5, "other": 0.25}
+    assert lengths(list(range(1, 101))) == {"mean": 50.5, "p50": 50, "p95": 95, "p99": 99, "max": 100}
     assert lengths([]) == {"mean": 0.0, "p50": 0, "p95": 0, "p99": 0, "max": 0}
 
 
@@ -116,3 +120,60 @@ def test_rows_with_personal_data_are_counted_and_none_is_shown(tmp_path: Path) -
     assert len(said) == 1
     assert "mobile 2, email 1" in said[0]
     assert "138" not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("classes", "groups"),
+    [
+        ({"Refund": 9, "refund": 40, "refunds": 5, "other": 30}, [["refund", "Refund", "refunds"]]),
+        ({"退款": 9, "退 款": 1, "退款！": 1, "退货": 8}, [["退款", "退 款", "退款！"]]),
+        ({"ｃａｒｄ": 2, "card": 3}, [["card", "ｃａｒｄ"]]),
+        ({"complaint": 100, "complant": 2, "complains": 50}, [["complaint", "complant"]]),
+        ({"level 1": 100, "level 2": 3, "question 10": 100, "question 11": 1}, []),
+        ({"非常满意": 50, "非常不满意": 40, "一级": 50, "二级": 1}, []),
+        ({"+": 5, "-": 5, "": 1}, []),
+    ],
+)
+def test_label_names_that_look_the_same(classes: dict[str, int], groups: list[list[str]]) -> None:
+    assert alike(classes) == groups
+
+
+def test_tokens_and_what_a_limit_cuts() -> None:
+    texts = ["x" * 10, "x" * 100, "x" * 300]
+    found = tokens(texts, ["en"] * 3, lambda given: [len(text) for text in given])
+    assert (found["max"], found["estimated"]) == (300, False)
+    assert found["cut"]["128"] == {"texts": 0.3333, "tokens": round(172 / 410, 4)}
+    assert found["cut"]["512"] == {"texts": 0, "tokens": 0}
+    guessed = tokens(["好" * 160, "x" * 42], ["zh", "en"], None)
+    assert guessed["estimated"]
+    assert (guessed["max"], guessed["p50"]) == (102, 12)
+
+
+def test_groups_and_times_that_a_random_split_would_part(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    lines = [
+        f"message {n} about thing {n * 37 % 101},{'ab'[n % 2]},u{n % 30},2024-01-{1 + n % 28:02d}" for n in range(120)
+    ]
+    path.write_text("\n".join(["text,label,user_id,written", *lines]) + "\n")
+
+    def said(**named: str) -> str:
+        found = check(path, **named)  # type: ignore[arg-type]
+        return " ".join(item["message"] for item in found["verdict"])
+
+    assert "tune --group user_id" in said()
+    assert "tune --time written" in said()
+    found = check(path, group="user_id", time="written", out=tmp_path / "out")
+    assert found["groups"] == {"column": "user_id", "groups": 30, "shared": 1.0}
+    assert found["times"]["first"] < found["times"]["last"]
+    again = load(found["cleaned_file"], group="user_id", time="written")
+    assert len(again.examples) == 120
+    assert not again.set_aside
+
+
+def test_labels_of_a_held_out_table_that_training_lacks_are_an_error(table: Path, tmp_path: Path) -> None:
+    test = tmp_path / "test.csv"
+    test.write_text("评论,标签\n还可以吧也就那样,中\n", encoding="utf-8")
+    found = check(table, test=test)
+    assert not found["ready"]
+    assert "The test table has labels" in found["verdict"][0]["message"]
+    assert found["tables"]["test"]["usable"] == 1

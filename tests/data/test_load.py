@@ -11,7 +11,7 @@ import pytest
 
 from weitiao.data.load import deduplicate, load, reason_counts
 from weitiao.data.table import Formula
-from weitiao.data.values import MAX_TEXT, label_of, text_of
+from weitiao.data.values import MAX_TEXT, group_of, label_of, text_of, time_of
 from weitiao.types import Dataset
 
 
@@ -163,3 +163,40 @@ def test_folder_has_a_fingerprint_of_its_rows(tmp_path: Path) -> None:
 
     assert saved("a", "y").fingerprint == saved("b", "y").fingerprint
     assert saved("c", "z").fingerprint != saved("a2", "y").fingerprint
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        ("2024-05-01", "2024-05-01T00:00:00+00:00"),
+        ("2024/5/1 8:05", "2024-05-01T08:05:00+00:00"),
+        ("2024.5.1", "2024-05-01T00:00:00+00:00"),
+        ("20240501", "2024-05-01T00:00:00+00:00"),
+        (20240501, "2024-05-01T00:00:00+00:00"),
+        ("2024年5月1日", "2024-05-01T00:00:00+00:00"),
+        ("2024-05-01T08:05:09.5Z", "2024-05-01T08:05:09+00:00"),
+        ("2024-05-01 08:05:09+08:00", "2024-05-01T08:05:09+08:00"),
+        (datetime.date(2024, 5, 1), "2024-05-01T00:00:00+00:00"),
+        (datetime.datetime(2024, 5, 1, 8), "2024-05-01T08:00:00+00:00"),
+    ],
+)
+def test_time(value: object, moment: str) -> None:
+    found, problem = time_of(value)
+    assert not problem
+    assert found
+    assert found.isoformat() == moment
+
+
+@pytest.mark.parametrize(
+    "value", ["", None, "31/12/2024", "2024-02-30", "2024-13-01", "yesterday", "5", ["2024-05-01"]]
+)
+def test_no_time(value: object) -> None:
+    assert time_of(value)[0] is None
+    assert "time" in time_of(value)[1]
+
+
+def test_groups() -> None:
+    assert group_of(" c17\u3000") == ("c17", "")
+    assert group_of(17.0) == ("17", "")
+    assert group_of("") == group_of(None) == (None, "")
+    assert "is a list" in group_of([1])[1]

@@ -144,3 +144,52 @@ def test_a_table_that_changed_or_is_gone_is_told(table: str) -> None:
         recover(where)
     with pytest.raises(DataError, match="--data"):
         recover({})
+
+
+@pytest.fixture
+def visits(tmp_path: Path) -> str:
+    """300 rows of 60 customers over 100 days; two with a date that is none."""
+    lines = ["text,label,customer,day"]
+    lines += [
+        f"text number {n},{'ab'[n % 2]},c{n % 60},2024-{1 + n // 84:02d}-{1 + n % 84 // 3:02d}" for n in range(300)
+    ]
+    lines += ["text without a day,a,c1,", "text of no day,b,c2,31/12/2024"]
+    (tmp_path / "v.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(tmp_path / "v.csv")
+
+
+def test_whole_groups_are_held_out_and_remembered(visits: str) -> None:
+    parts = partition(visits, group="customer")
+    groups = [{row.group for row in rows} for rows in (parts.train, parts.dev, parts.test)]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 60
+    assert len(parts.test) == pytest.approx(60, abs=6)
+    assert found_again(parts)
+
+
+def test_the_newest_are_measured_on_and_remembered(visits: str) -> None:
+    parts = partition(visits, time="day")
+    newest = [max(row.time for row in rows if row.time) for rows in (parts.train, parts.dev, parts.test)]
+    oldest = [min(row.time for row in rows if row.time) for rows in (parts.train, parts.dev, parts.test)]
+    assert newest[0] < oldest[1] <= newest[1] < oldest[2]
+    assert len(parts.test) == pytest.approx(60, abs=3)
+    assert [row.row for row in parts.dataset.set_aside] == [302, 303]
+    assert ["time is missing" in row.reason for row in parts.dataset.set_aside] == [True, False]
+    assert found_again(parts)
+
+
+def found_again(parts: Partition) -> bool:
+    found = recover(json.loads(json.dumps(parts.where)))
+    return [texts(rows) for rows in found] == [texts(rows) for rows in (parts.train, parts.dev, parts.test)]
+
+
+def test_a_bundle_from_before_groups_and_times_finds_its_rows(table: str) -> None:
+    parts = partition(table)
+    for name in ("group", "time"):
+        del parts.where["split"][name]
+    assert found_again(parts)
+
+
+@pytest.mark.parametrize("flag", ["group", "time"])
+def test_a_column_that_isnt_there_is_told(table: str, flag: Any) -> None:
+    with pytest.raises(DataError, match=f"no column “custmer” \\(--{flag}\\)"):
+        partition(table, **{flag: "custmer"})

@@ -335,7 +335,7 @@ def test_no_heavy_import_for_text_tables(tmp_path: Path) -> None:
     path.write_text("text,label\n" + "".join(f"a {n},{n % 2}\n" for n in range(20)))
     heavy = ("torch", "numpy", "pyarrow", "openpyxl", "datasets", "pandas", "sklearn")
     program = (
-        "import sys; from weitiao.data.check import check; check(sys.argv[1]); "
+        "import sys; from weitiao.data.load import load; load(sys.argv[1]); "
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)

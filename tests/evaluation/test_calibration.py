@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from weitiao.evaluation.calibration import expected_calibration_error, fit_temperature, reliability_bins
+from weitiao.evaluation.calibration import expected_calibration_error, reliability_bins
+from weitiao.tasks.classify import fit_temperature
 
 
 def test_bins_by_hand() -> None:

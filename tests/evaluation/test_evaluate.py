@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,10 +32,10 @@ class FakeEngine:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
 
-    def predict(self, texts: Sequence[str], ids: Sequence[str] | None = None) -> list[Prediction]:
+    def predict(self, inputs: Sequence[Mapping[str, str]], ids: Sequence[str] | None = None) -> list[Prediction]:
         found = []
-        for number, text in enumerate(texts):
-            place = int(any(word in text for word in self.words[self.bundle.path.name]))
+        for number, each in enumerate(inputs):
+            place = int(any(word in each["text"] for word in self.words[self.bundle.path.name]))
             probabilities = dict.fromkeys(self.bundle.info.labels, 0.05)
             probabilities[self.bundle.info.labels[place]] = 1 - 0.05 * (len(probabilities) - 1)
             best = max(probabilities, key=lambda label: probabilities[label])

@@ -143,6 +143,26 @@ def test_idle_connections_make_room_for_new_ones(start: Started, first: Bundle, 
         one.close()
 
 
+def test_more_requests_than_connections_are_told_so_in_json(start: Started, first: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "few.toml").write_text("max_connections = 3\n", encoding="utf-8")
+    running = start(str(first.path), "--settings", str(tmp_path / "few.toml"))
+    half = (
+        b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    )
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):  # under way until their bodies have come
+            stack.enter_context(socket.create_connection(("127.0.0.1", running.port))).sendall(half)
+        time.sleep(0.5)
+        answer = httpx.post(f"{running.url}/v1/predict", json=ASK)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "busy")
+        assert answer.headers["Retry-After"] == "1"
+        assert answer.headers["X-Request-Id"] == answer.json()["request_id"]
+        assert httpx.get(f"{running.url}/healthz").status_code == 200
+        assert 'reason="busy"} 1.0' in httpx.get(f"{running.url}/metrics").text
+    time.sleep(0.5)
+    assert httpx.post(f"{running.url}/v1/predict", json=ASK).status_code == 200
+
+
 def ended(port: int, first: bytes, more: bytes) -> bool:
     """Whether a connection that goes on sending ``more`` is ended before 64 MB or 30 s are over."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as one:

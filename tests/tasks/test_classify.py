@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from weitiao.tasks.classify import answers, loss_of, probabilities
+from weitiao.bundle import BundleInfo
+from weitiao.tasks.classify import labelled, probabilities
+
+
+def info(*labels: str, **more: Any) -> BundleInfo:
+    return BundleInfo(labels=list(labels), text_column="text", base={}, max_length=16, **more)
+
+
+def loss_of(counts: list[int], smoothing: float, balanced: bool) -> Any:
+    from weitiao.tasks.losses import cross_entropy
+
+    loss = cross_entropy(counts, smoothing, balanced)
+    return lambda logits, gold: loss(logits, SimpleNamespace(gold=gold))
 
 
 def test_probabilities_by_hand() -> None:
@@ -33,7 +47,7 @@ def test_probabilities_add_up_whatever_the_logits(logits: np.ndarray, temperatur
 
 
 def test_answers_in_order_with_the_winner_s_probability() -> None:
-    found = answers(np.array([[0.0, math.log(4)], [math.log(4), 0.0]]), ["不好", "好"], 1.0, ["x", "y"])
+    found = labelled(np.array([[0.0, math.log(4)], [math.log(4), 0.0]]), info("不好", "好"), ["x", "y"])
     assert [(one.id, one.label) for one in found] == [("x", "好"), ("y", "不好")]
     assert found[0].confidence == pytest.approx(0.8)
     assert found[0].probabilities == pytest.approx({"不好": 0.2, "好": 0.8})
@@ -41,13 +55,13 @@ def test_answers_in_order_with_the_winner_s_probability() -> None:
 
 
 def test_no_rows_no_answers() -> None:
-    assert answers(np.zeros((0, 2), np.float32), ["a", "b"], 1.0, []) == []
+    assert labelled(np.zeros((0, 2), np.float32), info("a", "b"), []) == []
     assert probabilities(np.zeros((0, 2))).shape == (0, 2)
 
 
 def test_ids_that_dont_fit_are_a_mistake() -> None:
     with pytest.raises(ValueError, match="zip"):
-        answers(np.zeros((2, 2)), ["a", "b"], 1.0, ["x"])
+        labelled(np.zeros((2, 2)), info("a", "b"), ["x"])
 
 
 LOGITS = [[2.0, 0.0, -1.0], [0.5, 1.5, 0.0]]

@@ -33,12 +33,11 @@ def network(tiny_bert: Path) -> Callable[..., Any]:
 def encoded(tiny_bert: Path, sentences: list[tuple[str, str]]) -> Any:
     from tokenizers import Tokenizer
 
-    from weitiao.tuning.batches import encode
+    from weitiao.tuning import batches
 
     tokenizer = Tokenizer.from_file(str(tiny_bert / "tokenizer.json"))
-    return encode(
-        tokenizer, [text for text, _ in sentences], [int(label == "positive") for _, label in sentences], pad=0
-    )
+    ids = [encoding.ids for encoding in tokenizer.encode_batch_fast([text for text, _ in sentences])]
+    return batches.encoded(ids, [int(label == "positive") for _, label in sentences], pad=0)
 
 
 @pytest.fixture(scope="session")

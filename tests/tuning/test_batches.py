@@ -72,11 +72,11 @@ def test_infer_answers_in_order(network: Callable[..., Any], encoded: Any) -> No
     from weitiao.tuning.loop import infer
 
     made = network().train()
-    found, seen = infer(made, encoded, bf16=False, advance=(counts := []).append), sum(counts)
+    found, seen = np.stack(infer(made, encoded, bf16=False, advance=(counts := []).append)), sum(counts)
     assert seen == len(encoded)
     with torch.inference_mode():
         for row in (0, 3, len(encoded) - 1):
             batch = collate(encoded, [row])
             np.testing.assert_allclose(found[row], made(batch.input_ids, batch.attention_mask)[0], atol=1e-6)
-    assert infer(made, Encoded([], torch.tensor([], dtype=torch.long), 0), bf16=False).shape == (0, 0)
-    assert infer(made, encoded, bf16=False, what="features").shape == (len(encoded), 32)
+    assert infer(made, Encoded([], torch.tensor([], dtype=torch.long), 0), bf16=False) == []
+    assert np.stack(infer(made, encoded, bf16=False, what="features")).shape == (len(encoded), 32)

@@ -13,7 +13,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from weitiao.pretrained.bases import resolve  # noqa: E402
-from weitiao.tasks.classify import loss_of, probabilities  # noqa: E402
+from weitiao.tasks.classify import probabilities  # noqa: E402
+from weitiao.tasks.losses import cross_entropy as loss_of  # noqa: E402
 from weitiao.tuning.batches import Encoded, collate  # noqa: E402
 from weitiao.tuning.loop import Schedule, infer, train, train_step  # noqa: E402
 from weitiao.tuning.methods import full, head, lora  # noqa: E402
@@ -68,7 +69,9 @@ def test_touched_rows_answer_and_learn_like_a_plain_embedding(
     untouched[used] = False
     assert not table.grad[untouched].any()
     assert rows.table.weight.grad is None
-    np.testing.assert_array_equal(infer(plain, encoded, False), infer(touched, encoded, False), "texts with new tokens")
+    np.testing.assert_array_equal(
+        np.stack(infer(plain, encoded, False)), np.stack(infer(touched, encoded, False)), "texts with new tokens"
+    )
 
 
 def test_untouched_rows_stay_bit_identical_and_finish_puts_the_learned_ones_back(
@@ -80,13 +83,13 @@ def test_untouched_rows_stay_bit_identical_and_finish_puts_the_learned_ones_back
     used = used_of(some)
     full.prepare(made, Recipe(), used)
     train(made, some, loss_of([5, 5], 0.0, False), quick(), None, lambda _: None)
-    during = infer(made, encoded, False)
+    during = np.stack(infer(made, encoded, False))
     full.finish(made)
     table = made.encoder.get_input_embeddings()
     assert isinstance(table, torch.nn.Embedding)
     assert set(dict(made.named_parameters())) == names
     assert all(p.requires_grad for p in made.parameters())
-    np.testing.assert_array_equal(infer(made, encoded, False), during)
+    np.testing.assert_array_equal(np.stack(infer(made, encoded, False)), during)
     untouched = [row for row in range(len(before)) if row not in set(used.tolist())]
     assert torch.equal(table.weight[untouched], before[untouched])
     learned = [row for row in used.tolist() if row != encoded.pad]
@@ -111,13 +114,16 @@ def test_lora_learns_only_its_updates_and_merges_into_the_base(network: Callable
     assert {name for name in learning if "lora_" not in name} == {"head.weight", "head.bias"}
     assert len(learning) == 2 + 2 * 6 * 2, "six linear layers in each of two layers, two matrices each"
     np.testing.assert_allclose(
-        infer(made, encoded, False), infer(base, encoded, False), atol=1e-6, err_msg="not zero at first"
+        np.stack(infer(made, encoded, False)),
+        np.stack(infer(base, encoded, False)),
+        atol=1e-6,
+        err_msg="not zero at first",
     )
     train(made, encoded, loss_of([40, 40], 0.0, False), quick(epochs=3), None, lambda _: None)
-    unmerged = infer(made, encoded, False)
+    unmerged = np.stack(infer(made, encoded, False))
     lora.finish(made)
-    merged = infer(made, encoded, False)
-    assert np.abs(unmerged - infer(base, encoded, False)).max() > 0.1, "nothing was learned"
+    merged = np.stack(infer(made, encoded, False))
+    assert np.abs(unmerged - np.stack(infer(base, encoded, False))).max() > 0.1, "nothing was learned"
     np.testing.assert_allclose(merged, unmerged, atol=1e-4)
     assert set(made.state_dict()) == set(base.state_dict())
     table = made.encoder.get_input_embeddings().weight

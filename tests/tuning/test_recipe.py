@@ -78,7 +78,7 @@ def test_every_value_says_where_it_came_from(toml: Callable[[str], str], monkeyp
 def test_bf16_is_taken_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for able, expected in ((True, "bf16"), (False, "fp32")):
         monkeypatch.setattr(machine, "bf16", lambda able=able: able)
-        recipe, origins = decide(read_recipe(None, {}), base(), ["a", "b"] * 50, [20] * 100)
+        recipe, origins = decide(read_recipe(None, {}), base(), 2, [20] * 100)
         assert (recipe.precision, origins["precision"]) == (expected, "machine")
         assert read_recipe(None, {"precision": "fp32"}).value.precision == "fp32"
 
@@ -138,7 +138,7 @@ def test_a_plain_head_is_fine() -> None:
 @pytest.mark.parametrize("rows", [8, 100, 5000])
 def test_nothing_is_left_open(method: str, rows: int) -> None:
     labels = ["a", "b", "c", "d"] * (rows // 4)
-    recipe, origins = decide(read_recipe(None, {"method": method}), base(), labels, [20] * rows)
+    recipe, origins = decide(read_recipe(None, {"method": method}), base(), len(set(labels)), [20] * rows)
     assert recipe.max_length
     assert recipe.precision
     if method != "head":
@@ -158,7 +158,7 @@ def test_what_is_given_is_kept() -> None:
         "max_length": 99,
         "precision": "fp32",
     }
-    recipe, origins = decide(read_recipe(None, given), base(), ["a", "b"] * 50, [20] * 100)
+    recipe, origins = decide(read_recipe(None, given), base(), 2, [20] * 100)
     assert {name: getattr(recipe, name) for name in given} == given
     assert {origins[name] for name in given} == {"flag"}
 
@@ -174,22 +174,22 @@ def test_what_is_given_is_kept() -> None:
     ],
 )
 def test_the_length_covers_the_texts(longest: list[int], expected: int) -> None:
-    recipe, _ = decide(read_recipe(None, {}), base(), ["a", "b"] * (len(longest) // 2), longest)
+    recipe, _ = decide(read_recipe(None, {}), base(), 2, longest)
     assert recipe.max_length == expected
 
 
 def test_no_length_is_beyond_the_base() -> None:
-    recipe, _ = decide(read_recipe(None, {}), base(max_length=64), ["a", "b"] * 50, [500] * 100)
+    recipe, _ = decide(read_recipe(None, {}), base(max_length=64), 2, [500] * 100)
     assert recipe.max_length == 64
     with pytest.raises(RecipeError, match="64 tokens"):
-        decide(read_recipe(None, {"max_length": 65}), base(max_length=64), ["a", "b"] * 50, [500] * 100)
+        decide(read_recipe(None, {"max_length": 65}), base(max_length=64), 2, [500] * 100)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_decided_recipe_written_as_toml_is_read_back_the_same(method: str, toml: Callable[[str], str]) -> None:
     import tomli_w
 
-    recipe, _ = decide(read_recipe(None, {"method": method}), base(), ["a", "b"] * 50, [20] * 100)
+    recipe, _ = decide(read_recipe(None, {"method": method}), base(), 2, [20] * 100)
     text = tomli_w.dumps({name: value for name, value in recipe.model_dump().items() if value is not None})
     assert tomllib.loads(text)["method"] == method
     assert read_recipe(toml(text), {}).value == recipe

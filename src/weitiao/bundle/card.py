@@ -9,6 +9,36 @@ from typing import Any
 from weitiao.bundle.shape import BundleInfo
 
 _SHOWN_LABELS = 100
+_PIPELINES = {"similarity": "sentence-similarity", "tag": "token-classification", "qa": "question-answering"}
+# By task: what it is, and what it does with a text, in English and in Chinese.
+_KINDS = {
+    "classify": ("text classifier", "puts a text into one of {n} classes", "文本分类模型", "把文本归入 {n} 个类别之一"),
+    "multilabel": (
+        "multi-label text classifier",
+        "gives a text those of {n} labels that apply",
+        "多标签文本分类模型",
+        "为文本标出 {n} 个标签中适用的各个标签",
+    ),
+    "pair": (
+        "classifier of text pairs",
+        "puts two texts into one of {n} classes",
+        "句对分类模型",
+        "把两段文本归入 {n} 个类别之一",
+    ),
+    "similarity": ("model of text similarity", "gives two texts a number", "文本相似度模型", "为两段文本给出一个数值"),
+    "tag": (
+        "tagger of entities",
+        "finds the parts of a text that bear one of {n} labels",
+        "实体标注模型",
+        "找出文本中属于 {n} 类标签的片段",
+    ),
+    "qa": (
+        "reader that answers questions",
+        "finds the part of a text that answers a question",
+        "抽取式问答模型",
+        "在文本中找出回答问题的片段",
+    ),
+}
 _METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "mcc": "matthews_correlation", "auroc": "roc_auc"}
 
 
@@ -52,9 +82,9 @@ def _front_matter(info: BundleInfo, metrics: Mapping[str, tuple[float, Any]]) ->
     lines += [
         f"license: {_yaml(_licence(info))}",
         f"base_model: {_yaml(base)}",
-        "pipeline_tag: text-classification",
+        f"pipeline_tag: {_pipeline(info)}",
         f"library_name: {_yaml('weitiao')}",
-        f"tags: {_yaml(['text-classification', 'weitiao', info.engine, info.precision])}",
+        f"tags: {_yaml([_pipeline(info), 'weitiao', info.engine, info.precision])}",
     ]
     if known := [theirs for ours, theirs in _METRICS.items() if ours in metrics]:
         results = [
@@ -66,7 +96,7 @@ def _front_matter(info: BundleInfo, metrics: Mapping[str, tuple[float, Any]]) ->
             "name": f"{base} tuned with weitiao",
             "results": [
                 {
-                    "task": {"type": "text-classification"},
+                    "task": {"type": _pipeline(info)},
                     "dataset": {"type": "private", "name": _source(info)},
                     "metrics": results,
                 }
@@ -74,6 +104,10 @@ def _front_matter(info: BundleInfo, metrics: Mapping[str, tuple[float, Any]]) ->
         }
         lines += [f"metrics: {_yaml(known)}", f"model-index: {_yaml([index])}"]
     return "\n".join([*lines, "---", ""])
+
+
+def _pipeline(info: BundleInfo) -> str:
+    return _PIPELINES.get(info.task, "text-classification")
 
 
 def _source(info: BundleInfo) -> str:
@@ -116,10 +150,13 @@ def _english(info: BundleInfo, metrics: Mapping[str, Any], report: Mapping[str, 
     facts = _facts(info, report)
     parent = f"\nIt was compressed from the bundle with the digest `{facts['parent']}`.\n" if info.parent else ""
     figures = _table(metrics, ("Metric", "Value", "95 % interval")) if metrics else "None were measured."
-    return f"""# A text classifier tuned from {facts["base"]}
+    kind, does = _KINDS[info.task][:2]
+    unread = "" if info.stride else f" What stands\nafter the first {info.max_length} tokens is not read."
+    length = f"windows of {info.max_length} tokens" if info.stride else f"at most {info.max_length} tokens"
+    return f"""# A {kind} tuned from {facts["base"]}
 
-It puts a text of at most {info.max_length} tokens into one of {len(info.labels)} classes. It runs on the engine \
-`{info.engine}` in `{info.precision}`; its probabilities are calibrated (temperature {info.temperature:.3f}).
+It {does.format(n=len(info.labels))}, read in {length}. It runs on the engine `{info.engine}` in \
+`{info.precision}` (temperature {info.temperature:.3f}).
 {parent}
 ## Intended use
 
@@ -149,8 +186,8 @@ The recipe is in `recipe.toml`, all figures in `report.json`.
 
 ## Limits
 
-It always answers with one of its classes, also for a text that belongs to none of them: look at the confidence. What
-stands after the first {info.max_length} tokens is not read. It repeats the habits and the one-sidedness of its labels
+It answers for every text, also for one of another kind than it was tuned on: look at the confidence.{unread}
+It repeats the habits and the one-sidedness of its labels
 and of its base. It knows nothing of what changed after its data was collected.
 
 ## Licence
@@ -163,10 +200,13 @@ def _chinese(info: BundleInfo, metrics: Mapping[str, Any], report: Mapping[str, 
     facts = _facts(info, report)
     parent = f"\n由摘要值为 `{facts['parent']}` 的模型包压缩而来。\n" if info.parent else ""
     figures = _table(metrics, ("指标", "数值", "95 % 区间")) if metrics else "未测量。"
+    kind, does = _KINDS[info.task][2:]
+    unread = "" if info.stride else f"超过 {info.max_length} 个词元的部分不会被读取；"
+    length = f"{info.max_length} 个词元的窗口" if info.stride else f"不超过 {info.max_length} 个词元"
     return f"""# 中文说明
 
-由 {facts["base"]} 微调得到的文本分类模型：把不超过 {info.max_length} 个词元的文本归入 {len(info.labels)} 个类别之一。\
-运行引擎 `{info.engine}`，精度 `{info.precision}`，输出概率经过校准（温度 {info.temperature:.3f}）。
+由 {facts["base"]} 微调得到的{kind}：{does.format(n=len(info.labels))}（按{length}读取）。\
+运行引擎 `{info.engine}`，精度 `{info.precision}`（温度 {info.temperature:.3f}）。
 {parent}
 **适用范围**：与训练数据 `{_cell(info.text_column)}` 列同一语言、同类来源、同样类别的文本。\
 用于涉及人员或资金的决定之前，请先用自己的标注数据检验。
@@ -180,7 +220,7 @@ def _chinese(info: BundleInfo, metrics: Mapping[str, Any], report: Mapping[str, 
 **数据**：`{facts["source"]}`，{facts["rows"]} 行，sha256 `{facts["fingerprint"]}`；随机种子 {facts["seed"]}。\
 配方见 `recipe.toml`，全部数字见 `report.json`。
 
-**局限**：对不属于任何类别的文本也会给出一个类别，请留意置信度；超过 {info.max_length} 个词元的部分不会被读取；\
+**局限**：对任何文本都会给出答案，包括与训练数据不同类的文本，请留意置信度；{unread}\
 会沿袭标注和基座模型中的偏差；不了解数据收集之后的变化。
 
 **许可**：权重来自 {facts["base"]}（{facts["licence"]}），其许可条款同样适用于本模型包。

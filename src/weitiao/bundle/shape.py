@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from weitiao.bundle.manifest import read_manifest, verify_files
 from weitiao.errors import BundleError
@@ -34,26 +34,34 @@ def weitiao_version() -> str:
 class BundleInfo(BaseModel):
     """What a bundle is: enough to run it without asking anyone.
 
-    ``max_length`` counts tokens, special ones included; ``prefix`` goes before every text; ``temperature`` divides the
-    logits; ``base`` holds at least name and licence; ``data`` says which table it was tuned on (source,
-    fingerprint, rows, columns, split); ``metrics`` are fractions; ``parent`` is the digest of the bundle that this one
-    was compressed from.
+    ``labels`` are the classes (none where a number is the answer, whose range ``scale`` is); ``columns`` are those of
+    the inputs besides the text, by role. ``max_length`` counts tokens, special ones included; a longer text is cut
+    there, or read in windows that share ``stride`` tokens where that isn't 0. ``prefix`` goes before every text;
+    ``temperature`` divides the logits; ``thresholds`` are what a task decides by; ``hierarchy`` separates the levels of
+    a label; ``base`` holds at least name and licence; ``data`` says which table it was tuned on (source, fingerprint,
+    rows, columns, split); ``metrics`` are fractions; ``parent`` is the digest of the bundle that this one was
+    compressed from.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    task: Literal["classify"] = "classify"
-    labels: list[str] = Field(min_length=1)
+    task: Literal["classify", "multilabel", "pair", "similarity", "tag", "qa"] = "classify"
+    labels: list[str]
     text_column: str
     label_column: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
     base: dict[str, Any]
     engine: Literal["torch", "openvino", "onnx"] = "torch"
     precision: Literal["fp32", "bf16", "int8"] = "fp32"
     temperature: float = Field(default=1.0, ge=1e-6, allow_inf_nan=False)  # below, the division overflows
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    scale: tuple[float, float] | None = None
+    hierarchy: str = ""
     max_length: int = Field(ge=3, le=1 << 20)
+    stride: int = Field(default=0, ge=0)
     prefix: str = Field(default="", max_length=1_000)
     pad_token_id: int = Field(default=0, ge=0, lt=1 << 31)
-    pooling: str = Field(default="mean", pattern="^(mean|cls)$")
+    pooling: str = Field(default="mean", pattern="^(mean|cls|tokens)$")
     data: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
     parent: str | None = None
@@ -66,6 +74,14 @@ class BundleInfo(BaseModel):
         if len(set(labels)) != len(labels):
             raise ValueError("labels must be distinct")
         return labels
+
+    @model_validator(mode="after")
+    def _answerable(self) -> Self:
+        if not self.labels and self.scale is None:
+            raise ValueError("either labels or a scale must be given")
+        if self.stride >= self.max_length - 2:
+            raise ValueError("stride must be shorter than a window")
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from weitiao.cli import (
     demo,
     doctor,
     evaluate,
+    explain,
     keys,
     predict,
     serve,
@@ -41,6 +42,9 @@ app.command("check", help=say("Look over a table of examples before tuning."))(c
 app.command("tune", help=say("Tune a base on a labelled table; writes a bundle and a report."))(tune.command)
 app.command("evaluate", help=say("Measure a bundle on a labelled table, alone or against another bundle."))(
     evaluate.command
+)
+app.command("explain", help=say("Show which words of a text speak for an answer and which against it."))(
+    explain.command
 )
 app.command("compress", help=say("Make a smaller, faster bundle of a bundle."))(compress.command)
 app.command("predict", help=say("Label the rows of a file."))(predict.command)

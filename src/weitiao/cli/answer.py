@@ -15,6 +15,18 @@ Json = Annotated[bool, typer.Option("--json", help=say("Print one JSON object on
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help=say("Seed of everything random."))]
 Text = Annotated[str | None, typer.Option("--text", metavar="COLUMN", help=say("The column that holds the text."))]
 Label = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help=say("The column that holds the label."))]
+TextB = Annotated[
+    str | None, typer.Option("--text-b", metavar="COLUMN", help=say("The column of a pair's other text."))
+]
+Question = Annotated[
+    str | None, typer.Option("--question", metavar="COLUMN", help=say("The column that holds the question (task qa)."))
+]
+Group = Annotated[
+    str | None, typer.Option("--group", metavar="COLUMN", help=say("Rows alike in it are never held out apart."))
+]
+Time = Annotated[
+    str | None, typer.Option("--time", metavar="COLUMN", help=say("The newest rows by this column are held out."))
+]
 Encoding = Annotated[
     str | None, typer.Option("--encoding", help=say("The file's character encoding; found by itself without."))
 ]
@@ -37,6 +49,18 @@ def answer(json: bool, work: Callable[[], dict[str, Any]], show: Callable[[dict[
 
 def percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.1%}"
+
+
+def told_metrics(found: dict[str, Any]) -> str:
+    """Every metric with its interval, in one line: for tasks other than one label for a text."""
+    from weitiao.evaluation.summed import metric_words
+
+    words = metric_words()
+    told = []
+    for name, value in found["metrics"].items():
+        interval = found["intervals"][name]
+        told.append(f"{words[name]} {value:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]")
+    return ", ".join(told)
 
 
 def with_interval(name: str, found: dict[str, Any]) -> str:

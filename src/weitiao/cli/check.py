@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Encoding, Json, Label, Seed, Text, answer
+from weitiao.cli.answer import Encoding, Group, Json, Label, Seed, Text, Time, answer
 from weitiao.languages import say
 from weitiao.terminal import echo
 
@@ -15,7 +15,21 @@ def command(
     data: Annotated[str, typer.Argument(metavar="DATA")],
     text: Text = None,
     label: Label = None,
-    out: Annotated[str | None, typer.Option(help=say("Folder for cleaned.csv and set_aside.csv."))] = None,
+    dev: Annotated[str | None, typer.Option(metavar="DATA", help=say("The table to choose by."))] = None,
+    test: Annotated[str | None, typer.Option(metavar="DATA", help=say("The table to measure on."))] = None,
+    group: Group = None,
+    time: Time = None,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help=say("Folder for report.html, suspects.csv, set_aside.csv and cleaned.csv.")),
+    ] = None,
+    drop: Annotated[
+        str | None,
+        typer.Option(metavar="KIND,…", help=say("Kinds of suspected rows to leave out of cleaned.csv too.")),
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help=say("A base that reads the texts: slower, and finds more. See weitiao bases."))
+    ] = None,
     encoding: Encoding = None,
     seed: Seed = 0,
     json: Json = False,
@@ -23,7 +37,27 @@ def command(
     def work() -> dict[str, Any]:
         from weitiao.data.check import check
 
-        return check(data, text=text, label=label, out=out, encoding=encoding, seed=seed)
+        embed = count_tokens = None
+        if base is not None:
+            from weitiao.tuning.frozen import frozen
+
+            embed, count_tokens = frozen(base)
+        kinds = [kind.strip() for kind in (drop or "").split(",") if kind.strip()]
+        return check(
+            data,
+            dev=dev,
+            test=test,
+            out=out,
+            drop=kinds,
+            embed=embed,
+            count_tokens=count_tokens,
+            seed=seed,
+            encoding=encoding,
+            text=text,
+            label=label,
+            group=group,
+            time=time,
+        )
 
     answer(json, work, _show)
 
@@ -53,7 +87,23 @@ def _show(found: dict[str, Any]) -> None:
         echo("  " + note)
     for line in found["verdict"]:
         echo("  " + line["message"])
-    if found["set_aside_file"]:
+    if found["report"]:
+        echo(
+            "  "
+            + say(
+                "Evidence: {path}; each suspected row: {suspects}",
+                path=found["report"],
+                suspects=found["suspects_file"],
+            )
+        )
         echo("  " + say("Rows set aside: {path}", path=found["set_aside_file"]))
-    elif found["set_aside"]:
-        echo("  " + say("--out DIR lists the rows that can't be used, with the reason for each."))
+        echo(
+            "  "
+            + say(
+                "Cleaned table: {path}, without {count} suspected rows",
+                path=found["cleaned_file"],
+                count=found["dropped"],
+            )
+        )
+    elif found["set_aside"] or any(found["suspects"].values()):
+        echo("  " + say("--out DIR shows the rows, with the reason for each."))

@@ -6,7 +6,20 @@ from typing import Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Digest, Encoding, Json, Label, Seed, Text, answer, percent, with_interval
+from weitiao.cli.answer import (
+    Digest,
+    Encoding,
+    Json,
+    Label,
+    Question,
+    Seed,
+    Text,
+    TextB,
+    answer,
+    percent,
+    told_metrics,
+    with_interval,
+)
 from weitiao.languages import say
 from weitiao.terminal import echo
 
@@ -16,6 +29,8 @@ def command(
     data: Annotated[str, typer.Argument(metavar="DATA")],
     text: Text = None,
     label: Label = None,
+    text_b: TextB = None,
+    question: Question = None,
     against: Annotated[str | None, typer.Option(metavar="BUNDLE", help=say("Another bundle to compare with."))] = None,
     out: Annotated[str | None, typer.Option(help=say("Folder for report.html and report.json."))] = None,
     encoding: Encoding = None,
@@ -26,15 +41,17 @@ def command(
     def work() -> dict[str, Any]:
         from weitiao.evaluation.evaluate import evaluate
 
-        return evaluate(
-            bundle, data, text=text, label=label, against=against, out=out, encoding=encoding, digest=digest, seed=seed
-        )
+        columns = {"text": text, "label": label, "text_b": text_b, "question": question}
+        return evaluate(bundle, data, **columns, against=against, out=out, encoding=encoding, digest=digest, seed=seed)
 
     answer(json, work, _show)
 
 
 def _show(found: dict[str, Any]) -> None:
     metrics = found["metrics"]
+    if "accuracy" not in metrics:
+        _show_summed(found)
+        return
     echo(
         say(
             "Accuracy {accuracy}, macro-F1 {f1}, MCC {mcc:.3f}, AUROC {auroc}, calibration error {ece}.",
@@ -58,6 +75,19 @@ def _show(found: dict[str, Any]) -> None:
                 p=test["p"],
             )
         )
+    _show_rest(found)
+
+
+def _show_summed(found: dict[str, Any]) -> None:
+    echo(say("On {n} rows: {metrics}.", n=found["n"], metrics=told_metrics(found)))
+    if found["against"]:
+        echo(say("Against {bundle}, the difference is:", bundle=found["against"]["bundle"]))
+        for name, gap in found["against"]["difference"].items():
+            echo(f"  {name}: {gap['value']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}]")
+    _show_rest(found)
+
+
+def _show_rest(found: dict[str, Any]) -> None:
     for note in found["notes"]:
         echo(note)
     if found["report"]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Digest, Encoding, Json, Resume, Seed, Text, answer
+from weitiao.cli.answer import Digest, Encoding, Json, Question, Resume, Seed, Text, TextB, answer
 from weitiao.languages import say
 from weitiao.terminal import echo
 
@@ -18,16 +18,36 @@ def command(
         str, typer.Option(metavar="FILE", help=say("File to write: .csv, .tsv, .jsonl, .parquet or .xlsx."))
     ],
     text: Text = None,
+    text_b: TextB = None,
+    question: Question = None,
     encoding: Encoding = None,
     digest: Digest = None,
     resume: Resume = False,
+    reasons: Annotated[
+        bool, typer.Option("--reasons", help=say("Add a column with the words that speak most for the label."))
+    ] = False,
+    method: Annotated[
+        str, typer.Option(metavar="METHOD", help=say("How reasons are found: leave-out or gradients."))
+    ] = "leave-out",
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
     def work() -> dict[str, Any]:
         from weitiao.runtime.predict import predict
 
-        return predict(bundle, data, out, text=text, encoding=encoding, digest=digest, resume=resume)
+        return predict(
+            bundle,
+            data,
+            out,
+            text=text,
+            text_b=text_b,
+            question=question,
+            encoding=encoding,
+            digest=digest,
+            resume=resume,
+            reasons=reasons,
+            method=method,
+        )
 
     answer(json, work, _show)
 

@@ -7,21 +7,41 @@ from typing import Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Encoding, Json, Label, Resume, Text, answer, with_interval
+from weitiao.cli.answer import (
+    Encoding,
+    Group,
+    Json,
+    Label,
+    Question,
+    Resume,
+    Text,
+    TextB,
+    Time,
+    answer,
+    told_metrics,
+    with_interval,
+)
 from weitiao.errors import RecipeError
 from weitiao.languages import say
 from weitiao.progress import clock
 from weitiao.terminal import echo
 
-NOT_IN_RECIPES = {"data", "out", "text", "label", "dev", "test", "encoding", "recipe", "resume"}
+NOT_IN_RECIPES = {
+    *("data", "out", "text", "label", "text_b", "question", "dev", "test", "encoding", "recipe", "resume"),
+    *("group", "time"),
+}
 
 
 def command(
     data: Annotated[str, typer.Argument(metavar="DATA")],
     out: Annotated[str, typer.Option(metavar="BUNDLE", help=say("Folder to make for the bundle."))],
-    task: Annotated[str | None, typer.Option(help=say("What is asked of a text: classify."))] = None,
+    task: Annotated[
+        str | None, typer.Option(help=say("What is asked: classify, multilabel, pair, similarity, tag or qa."))
+    ] = None,
     text: Text = None,
     label: Label = None,
+    text_b: TextB = None,
+    question: Question = None,
     base: Annotated[str | None, typer.Option(help=say("e5-small, minilm, a folder, or hub:org/name."))] = None,
     method: Annotated[str | None, typer.Option(help=say("full, head or lora."))] = None,
     dev: Annotated[
@@ -30,6 +50,8 @@ def command(
     test: Annotated[
         str | None, typer.Option(metavar="DATA", help=say("Table to measure on; else rows are held out."))
     ] = None,
+    group: Group = None,
+    time: Time = None,
     epochs: Annotated[int | None, typer.Option(help=say("Passes over the training rows."))] = None,
     learning_rate: Annotated[float | None, typer.Option(help=say("Highest learning rate."))] = None,
     batch_size: Annotated[int | None, typer.Option(help=say("Texts a step."))] = None,
@@ -60,19 +82,12 @@ def command(
     def work() -> dict[str, Any]:
         from weitiao.tuning.tune import tune
 
-        settings = {**_settings(setting or []), **{name: value for name, value in named.items() if value is not None}}
-        return tune(
-            data,
-            out,
-            text=text,
-            label=label,
-            dev=dev,
-            test=test,
-            encoding=encoding,
-            recipe=recipe,
-            resume=resume,
-            **settings,
-        )
+        settings: dict[str, Any] = {
+            **_settings(setting or []),
+            **{name: value for name, value in named.items() if value is not None},
+        }
+        settings |= {"text": text, "label": label, "text_b": text_b, "question": question, "group": group, "time": time}
+        return tune(data, out, dev=dev, test=test, encoding=encoding, recipe=recipe, resume=resume, **settings)
 
     answer(json, work, _show)
 
@@ -90,7 +105,9 @@ def _settings(pairs: list[str]) -> dict[str, str]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    if found["metrics"]:
+    if found["metrics"] and "accuracy" not in found["metrics"]:
+        echo(say("Measured on {n} held-out rows: {metrics}.", n=found["n_test"], metrics=told_metrics(found)))
+    elif found["metrics"]:
         echo(
             say(
                 "Measured on {n} held-out rows: accuracy {accuracy}, macro-F1 {f1}.",

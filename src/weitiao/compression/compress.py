@@ -17,11 +17,13 @@ from weitiao.bundle import Bundle, BundleInfo, check_free, create, model_card
 from weitiao.bundle.shape import now
 from weitiao.compression.export import export
 from weitiao.compression.measure import figures, side_by_side
-from weitiao.compression.texts import Texts, choose_texts
+from weitiao.compression.texts import CALIBRATION_TEXTS, Texts, choose_texts
 from weitiao.errors import BarMissedError, BundleError, RecipeError
 from weitiao.languages import say
 from weitiao.progress import progress
 from weitiao.runtime import Engine, open_engine
+from weitiao.runtime.engine import Input
+from weitiao.tasks import EXCLUSIVE, same_answer, task_of
 
 if TYPE_CHECKING:
     from weitiao.compression.quantise import Feed
@@ -49,12 +51,14 @@ def compress(
 
     ``to`` is "openvino" (``precision`` int8, bf16 or fp32; default int8) or "onnx" (int8 or fp32; default int8). Ranges
     are calibrated on 300 texts of the training part, and the change is measured on the test part, of the table that the
-    bundle was tuned on; with ``data``, on a fifth and the rest of that table. ``max_drop`` is in points of accuracy.
+    bundle was tuned on; with ``data``, on a fifth and the rest of that table. ``max_drop`` is in points of accuracy (of
+    the task's own metric, where it has no accuracy).
 
-    Returns bundle, digest, parent, to, precision, n, part, source, change (accuracy and macro_f1, as fractions: value,
-    low, high of a paired bootstrap), metrics, before and after (bytes, latency_ms, texts_per_second), max_drop, forced.
-    Raises `BarMissedError` past ``max_drop`` unless ``force``, leaving nothing at ``out``; `RecipeError` for an unknown
-    ``to`` or ``precision``; `BundleError` where the bundle isn't a torch one or can't be exported; `DataError`.
+    Returns bundle, digest, parent, to, precision, n, part, source, change (accuracy and macro_f1, or the task's
+    metrics, as fractions: value, low, high of a paired bootstrap), metrics, before and after (bytes, latency_ms,
+    texts_per_second), max_drop, forced. Raises `BarMissedError` past ``max_drop`` unless ``force``, leaving nothing at
+    ``out``; `RecipeError` for an unknown ``to`` or ``precision``; `BundleError` where the bundle isn't a torch one or
+    can't be exported; `DataError`.
     """
     target, precision = _target(to, precision)
     if not max_drop >= 0:
@@ -80,9 +84,9 @@ def compress(
         report = _compare(before, after, texts, seed)
         step()
         report |= {"to": to, "precision": precision, "max_drop": max_drop, "forced": force, "parent": source.digest}
-        drop = -100 * report["change"]["accuracy"]["value"]
+        drop = -100 * report["change"][main_metric(info)]["value"]
         if drop > max_drop + 1e-9 and not force:
-            raise _missed(drop, max_drop, texts, report)
+            raise _missed(drop, max_drop, texts, report, main_metric(info))
         info.metrics = report.pop("metrics")
         _write(source, folder, info, report)
         step()
@@ -123,17 +127,16 @@ def _source(path: Location) -> Bundle:
     return source
 
 
-def feeds(engine: Engine, texts: Sequence[str]) -> list[Feed]:
-    """Each of ``texts`` alone, as the network takes it: padding would widen the ranges."""
+def feeds(engine: Engine, texts: Sequence[Input]) -> list[Feed]:
+    """Each window of ``texts`` alone, as the network takes it: padding would widen the ranges."""
     import numpy as np
 
-    encodings = engine.encode(texts)
     return [
         {
-            "input_ids": np.asarray([encoding.ids], dtype=np.int64),
-            "attention_mask": np.ones((1, len(encoding.ids)), dtype=np.int64),
+            "input_ids": np.asarray([window.ids], dtype=np.int64),
+            "attention_mask": np.ones((1, len(window)), dtype=np.int64),
         }
-        for encoding in encodings
+        for window in engine.read(texts).windows[:CALIBRATION_TEXTS]
     ]
 
 
@@ -147,25 +150,21 @@ def _copy(source: Bundle, folder: Path) -> None:
 
 
 def _compare(before: Engine, after: Engine, texts: Texts, seed: int) -> dict[str, Any]:
-    import numpy as np
+    from weitiao.evaluation.figures import change, figures_of
 
-    from weitiao.evaluation.intervals import paired_bootstrap
-    from weitiao.evaluation.metrics import point_metrics
-    from weitiao.tasks.classify import probabilities
-
-    labels = before.labels
-    place = {label: number for number, label in enumerate(labels)}
-    gold = np.asarray([place[example.label or ""] for example in texts.measured], dtype=np.int64)
-    old, new = side_by_side([before, after], [example.text for example in texts.measured])
-    change = paired_bootstrap(gold, new.logits.argmax(1), old.logits.argmax(1), seed=seed)
-    metrics = point_metrics(labels, gold, probabilities(new.logits, after.bundle.info.temperature))
+    info, measured = after.bundle.info, texts.measured
+    old, new = side_by_side([before, after], [example.inputs for example in measured])
+    agree = [same_answer(info, one, other) for one, other in zip(old.predictions, new.predictions, strict=True)]
     return {
-        "n": len(gold),
+        "n": len(measured),
         "part": texts.part,
         "source": texts.source,
-        "change": {name: asdict(interval) for name, interval in change.items()},
-        "agreement": float((new.logits.argmax(1) == old.logits.argmax(1)).mean()),
-        "metrics": {name: metrics[name] for name in ("accuracy", "macro_f1", "mcc", "auroc", "ece")},
+        "change": {
+            name: asdict(interval)
+            for name, interval in change(info, measured, new.predictions, old.predictions, seed).items()
+        },
+        "agreement": sum(agree) / len(agree),
+        "metrics": figures_of(info, measured, new.predictions, seed)["metrics"],
         "before": figures(old, before.bundle.path),
         "after": figures(new, after.bundle.path),
         "machine": machine.describe(),
@@ -173,16 +172,22 @@ def _compare(before: Engine, after: Engine, texts: Texts, seed: int) -> dict[str
     }
 
 
-def _missed(drop: float, max_drop: float, texts: Texts, report: dict[str, Any]) -> BarMissedError:
-    interval = report["change"]["accuracy"]
+def main_metric(info: BundleInfo) -> str:
+    """The metric that ``max_drop`` is about: accuracy, or what the task's dev rows are scored by."""
+    return "accuracy" if info.task in EXCLUSIVE else str(task_of(info.task).METRIC)
+
+
+def _missed(drop: float, max_drop: float, texts: Texts, report: dict[str, Any], metric: str) -> BarMissedError:
+    interval = report["change"][metric]
     return BarMissedError(
         say(
-            "Compression to {to} {precision} costs {drop:.2f} points of accuracy on {n} rows of {source} "
+            "Compression to {to} {precision} costs {drop:.2f} points of {metric} on {n} rows of {source} "
             "(95% interval {low:.2f} to {high:.2f}); {max_drop} are allowed, so nothing was kept. Allow more with "
             "--max-drop, keep it anyway with --force, or lose less with another --precision.",
             to=report["to"],
             precision=report["precision"],
             drop=drop,
+            metric=metric,
             n=report["n"],
             source=texts.source,
             low=-100 * interval["high"],

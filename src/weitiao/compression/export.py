@@ -9,6 +9,7 @@ from weitiao.bundle import Bundle
 from weitiao.compression.quiet import quiet
 from weitiao.errors import BundleError, require
 from weitiao.languages import say
+from weitiao.tasks import task_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,15 +21,15 @@ INPUTS = ("input_ids", "attention_mask")
 def export(bundle: Bundle, file: Path) -> None:
     """Write the torch bundle's network as float32 ONNX to ``file``, batch and length dynamic.
 
-    Inputs input_ids and attention_mask (int64 ``[batch, length]``), output logits (float32 ``[batch, labels]``).
-    Raises `BundleError` where the base's family can't be exported, `MissingExtraError` without PyTorch or ONNX.
+    Inputs input_ids and attention_mask (int64 ``[batch, length]``), output logits (float32, as `Network.forward` gives
+    them). Raises `BundleError` where the base's family can't be exported, `MissingExtraError` without PyTorch or ONNX.
     """
     require("torch", "tune")
     require("onnxscript", "compress")
     from weitiao.pretrained.network import Network
 
     info = bundle.info
-    network = Network.load(bundle.path, len(info.labels), info.pooling).eval()
+    network = Network.load(bundle.path, task_of(info.task).outputs(info), info.pooling).eval()
     config: Any = network.encoder.config
     export_network(network, file, str(config.model_type))
 

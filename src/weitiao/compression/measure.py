@@ -6,15 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from weitiao.runtime import Engine
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float32]
+from weitiao.runtime.engine import Input
+from weitiao.types import Prediction
 
 LATENCY_ROUNDS = 4
 LATENCY_TEXTS = 25  # of each engine in a round
@@ -24,22 +20,22 @@ CHUNK = 500  # texts that one engine answers before the other's turn
 
 @dataclass(slots=True)
 class Measured:
-    """One engine: its logits ``[n, labels]``, the median seconds for one text alone, and texts a second in batches."""
+    """One engine: its answers, the median seconds for one text alone, and texts a second in batches."""
 
-    logits: Floats
+    predictions: list[Prediction]
     latency: float
     throughput: float
 
 
-def side_by_side(engines: Sequence[Engine], texts: Sequence[str]) -> list[Measured]:
+def side_by_side(engines: Sequence[Engine], texts: Sequence[Input]) -> list[Measured]:
     """Run ``engines`` over ``texts`` in turn, a piece each, so that a busy moment of the machine meets them all."""
     import numpy as np
 
     singles: list[list[float]] = [[] for _ in engines]
-    parts: list[list[Floats]] = [[] for _ in engines]
+    parts: list[list[Prediction]] = [[] for _ in engines]
     seconds = [0.0 for _ in engines]
     for engine in engines:
-        engine.logits(texts[:LATENCY_TEXTS])  # loads what is loaded on first use
+        engine.predict(texts[:LATENCY_TEXTS])  # loads what is loaded on first use
     for round_ in range(LATENCY_ROUNDS):
         some = [texts[(round_ * LATENCY_TEXTS + k) % len(texts)] for k in range(LATENCY_TEXTS + WARM_UP)]
         for engine, times in zip(engines, singles, strict=True):
@@ -47,19 +43,19 @@ def side_by_side(engines: Sequence[Engine], texts: Sequence[str]) -> list[Measur
     for start in range(0, len(texts), CHUNK):
         for place, engine in enumerate(engines):
             began = time.perf_counter()
-            parts[place].append(engine.logits(texts[start : start + CHUNK]))
+            parts[place] += engine.predict(texts[start : start + CHUNK])
             seconds[place] += time.perf_counter() - began
     return [
-        Measured(np.concatenate(parts[place]), float(np.median(singles[place])), len(texts) / seconds[place])
+        Measured(parts[place], float(np.median(singles[place])), len(texts) / seconds[place])
         for place in range(len(engines))
     ]
 
 
-def _one_by_one(engine: Engine, texts: Sequence[str]) -> list[float]:
+def _one_by_one(engine: Engine, texts: Sequence[Input]) -> list[float]:
     times = []
     for text in texts:
         began = time.perf_counter()
-        engine.logits([text])
+        engine.predict([text])
         times.append(time.perf_counter() - began)
     return times
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 
 from weitiao.bundle import BundleInfo
 from weitiao.data.load import load
+from weitiao.data.partition import strata
 from weitiao.data.read import read_rows
 from weitiao.data.recover import recover
 from weitiao.data.split import split
 from weitiao.errors import DataError
 from weitiao.languages import say
+from weitiao.tasks import wanted
 from weitiao.types import Example
 
 CALIBRATION_TEXTS = 300
@@ -23,9 +25,9 @@ DATA_CALIBRATION_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Texts to calibrate with, labelled examples to measure on, and which part of what table those are."""
+    """Inputs to calibrate with, labelled examples to measure on, and which part of what table those are."""
 
-    calibration: list[str]
+    calibration: list[Mapping[str, str]]
     measured: list[Example]
     source: str
     part: str
@@ -36,7 +38,7 @@ def choose_texts(info: BundleInfo, data: str | PathLike[str] | None, seed: int) 
     ``data``, a fifth and the rest. Raises `DataError` where that table is gone, changed, or holds unknown labels.
     """
     if data is None:
-        train, dev, test = recover(info.data)
+        train, dev, test = recover(info.data, wanted(info.task, info.columns))
         part, measured = ("test", test) if test else ("dev", dev)
         source = str(info.data.get("source", ""))
     else:
@@ -52,7 +54,7 @@ def choose_texts(info: BundleInfo, data: str | PathLike[str] | None, seed: int) 
         )
     generator = random.Random(seed)
     return Texts(
-        [example.text for example in _sample(train, CALIBRATION_TEXTS, generator)],
+        [example.inputs for example in _sample(train, CALIBRATION_TEXTS, generator)],
         _sample(measured, MEASURED_TEXTS, generator),
         source,
         part,
@@ -67,8 +69,10 @@ def _halves(info: BundleInfo, data: str | PathLike[str], seed: int) -> tuple[lis
     columns = read_rows(data).columns
     text = info.text_column if info.text_column in columns else None
     label = info.label_column if info.label_column in columns else None
-    examples = load(data, text=text, label=label).examples
-    unknown = next((example for example in examples if example.label not in set(info.labels)), None)
+    reads = wanted(info.task, {role: column for role, column in info.columns.items() if column in columns})
+    examples = load(data, text=text, label=label, wanted=reads).examples
+    known = set(info.labels)
+    unknown = next((example for example in examples if not known.issuperset(reads.names(example.label))), None)
     if unknown is not None:
         raise DataError(
             say(
@@ -79,4 +83,4 @@ def _halves(info: BundleInfo, data: str | PathLike[str], seed: int) -> tuple[lis
                 known=", ".join(info.labels[:20]) + (" …" if len(info.labels) > 20 else ""),
             )
         )
-    return split(examples, DATA_CALIBRATION_SHARE, seed)
+    return split(examples, DATA_CALIBRATION_SHARE, seed, strata(examples, reads))

@@ -4,57 +4,92 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from weitiao.data.aside import write_set_aside
-from weitiao.data.load import deduplicate, load, reason_counts, require_trainable
+from weitiao.data.companions import companions
+from weitiao.data.evidence import KINDS, Material, Suspect, kind
+from weitiao.data.label_names import alike
+from weitiao.data.language import language, shares
+from weitiao.data.lengths import lengths, tokens
+from weitiao.data.load import Reading, deduplicate, load, reason_counts
+from weitiao.data.similar import fold, near_pairs
+from weitiao.data.verdict import verdict
 from weitiao.data.write import open_writer, refuse_overwriting
-from weitiao.errors import DataError, OutputError
+from weitiao.errors import DataError, MissingExtraError, OutputError
+from weitiao.files import unfinished
 from weitiao.languages import say
-from weitiao.privacy import find
-from weitiao.types import Dataset
+from weitiao.privacy import mask
+from weitiao.types import Dataset, Example
 
-SET_ASIDE = "set_aside.csv"
-CLEANED = "cleaned.csv"
-FEW_IN_ALL = 100
-FEW_IN_CLASS = 10
-IMBALANCED = 10.0  # largest class against the smallest
-LONG = 400  # characters; most bases read about 512 tokens
-_HAN_IS_CHINESE = 0.2  # share of the letters: a Han letter carries more than a Latin one
+if TYPE_CHECKING:
+    import numpy as np
+
+SET_ASIDE, CLEANED, SUSPECTS, PAGE = "set_aside.csv", "cleaned.csv", "suspects.csv", "report.html"
+FILES = {"set_aside_file": SET_ASIDE, "cleaned_file": CLEANED, "suspects_file": SUSPECTS, "report": PAGE}
+COLUMNS = [
+    "kind",
+    "table",
+    "row",
+    "label",
+    "likely_label",
+    "score",
+    "reason",
+    "other_table",
+    "other_row",
+    "text",
+    "other_text",
+]
+MAIN = "data"  # the name of the table to learn from, beside "dev" and "test"
 _BATCH = 1_000
+
+Suspects = dict[str, list[Suspect]]
 
 
 def check(
     data: str | os.PathLike[str],
     *,
-    text: str | None = None,
-    label: str | None = None,
+    dev: str | os.PathLike[str] | None = None,
+    test: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
-    encoding: str | None = None,
+    drop: Collection[str] = (),
+    embed: Callable[[Sequence[str]], np.ndarray[Any, Any]] | None = None,
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
     seed: int = 0,
+    **reading: Unpack[Reading],
 ) -> dict[str, Any]:
-    """Read ``data`` as tuning would and say what was found, as an object that JSON can hold.
+    """Read ``data`` as tuning would and say what was found, as an object that JSON can hold (docs/check.md).
 
-    With ``out``, a folder that is made where it is missing: ``set_aside.csv`` (row, reason, raw) and ``cleaned.csv``
-    (the rows that tuning would see). Nothing is drawn at random; ``seed`` is there as in every verb.
+    ``dev`` and ``test`` are tables to choose by and measure on, looked into as well, and for texts that leak into
+    them. ``reading``: text, label, group and time name columns, encoding the file's. ``embed`` turns texts into vectors
+    [n, size]: with those of a base wrong labels and outliers are found better; ``count_tokens`` counts a text's tokens.
 
-    Keys: source, format, encoding, fingerprint, text_column, label_column, rows, usable, set_aside, set_aside_reasons,
-    set_aside_file, cleaned_file, duplicates, blank, contradictions, classes {label: count}, imbalance (largest class
-    against the smallest), characters {mean, p50, p95, p99, max}, languages {zh, en, other: share}, personal_data
-    {rows, kinds {kind: rows}}: usable rows that hold any, by kind of `weitiao.privacy.KINDS`; ready, verdict
-    [{severity: error|warning|info, message}], notes, seed.
+    With ``out``, a folder that is made where it is missing: ``report.html``; ``suspects.csv``; ``set_aside.csv`` (row,
+    reason, raw); ``cleaned.csv``, the rows that tuning would see without the suspects of the kinds in ``drop``.
 
-    Raises `DataError` as `weitiao.data.load.load` does, `OutputError` where ``out`` can't be written.
+    Raises `DataError` as `weitiao.data.load.load` does or for an unknown kind, `OutputError` where ``out`` can't be
+    written.
     """
+    if unknown := sorted(set(drop) - KINDS.keys()):
+        raise DataError(
+            say("--drop {names}: expected some of {known}.", names=", ".join(unknown), known=", ".join(KINDS))
+        )
+    named = {name: source for name, source in (("dev", dev), ("test", test)) if source is not None}
     if out is not None:
-        for name in (SET_ASIDE, CLEANED):
-            refuse_overwriting(Path(out) / name, data)
-    loaded = load(data, text=text, label=label, encoding=encoding)
+        for name in FILES.values():
+            for source in (data, *named.values()):
+                refuse_overwriting(Path(out) / name, source)
+    loaded = load(data, **reading)
     dataset = deduplicate(loaded)
-    files = _write(dataset, Path(out)) if out is not None else {"set_aside_file": None, "cleaned_file": None}
-    classes = dict(Counter(dataset.labels).most_common())
+    reading |= {"text": dataset.text_column, "label": dataset.label_column}
+    held = {name: deduplicate(load(source, **reading)) for name, source in named.items()}
+    material = _material({MAIN: dataset, **held}, embed, seed)
+    suspects, counts = _suspects(material)
+    own = len(dataset.examples)
+    classes = _classes(dataset)
     found: dict[str, Any] = {
         "source": dataset.source,
         "format": dataset.format,
@@ -62,164 +97,151 @@ def check(
         "fingerprint": dataset.fingerprint,
         "text_column": dataset.text_column,
         "label_column": dataset.label_column,
-        "rows": len(loaded.examples) + len(loaded.set_aside) + loaded.blank,
-        "usable": len(dataset.examples),
+        "rows": _rows(loaded),
+        "usable": own,
         "set_aside": len(dataset.set_aside),
         "set_aside_reasons": reason_counts(loaded.set_aside),
-        **files,
         "duplicates": dataset.duplicates,
         "blank": dataset.blank,
         "contradictions": len(dataset.set_aside) - len(loaded.set_aside),
         "classes": classes,
         "imbalance": max(classes.values()) / min(classes.values()) if classes else None,
-        "characters": lengths(dataset.texts),
-        "languages": languages(dataset.texts),
-        "personal_data": personal_data(dataset.texts),
-        "notes": dataset.notes,
+        "similar_labels": alike(classes),
+        "characters": lengths([len(text) for text in dataset.texts]),
+        "tokens": tokens(dataset.texts, material.languages[:own], count_tokens),
+        "languages": shares(material.languages[:own]),
+        "personal_data": _personal_data([suspect for suspect in suspects["personal_data"] if suspect.place < own]),
+        **companions(dataset),
+        "tables": {name: _table(each) for name, each in held.items()},
+        "suspects": counts,
+        "notes": [*dataset.notes, *material.notes],
         "seed": seed,
     }
-    found["verdict"] = verdict(dataset, found)
+    found["verdict"] = verdict(dataset, suspects, found)
     found["ready"] = all(item["severity"] != "error" for item in found["verdict"])
+    dropped = {suspect.place for name in drop for suspect in suspects[name] if suspect.place < own}
+    found["dropped"] = len(dropped)
+    found |= dict.fromkeys(FILES)
+    if out is not None:
+        _write(Path(out), dataset, dropped, material, suspects, found)
     return found
 
 
-def lengths(texts: Sequence[str]) -> dict[str, float]:
-    """Characters per text: mean, p50, p95, p99 (nearest rank), max; zeros without texts."""
-    counts = sorted(map(len, texts)) or [0]
-    ranks = {name: counts[-(-len(counts) * percent // 100) - 1] for name, percent in _PERCENTILES.items()}
-    return {"mean": round(sum(counts) / len(counts), 1), **ranks, "max": counts[-1]}
+def _material(tables: dict[str, Dataset], embed: Callable[[Sequence[str]], Any] | None, seed: int) -> Material:
+    examples = [example for dataset in tables.values() for example in dataset.examples]
+    folded = [fold(example.text) for example in examples]
+    return Material(
+        examples=examples,
+        tables=[name for name, dataset in tables.items() for _ in dataset.examples],
+        folded=folded,
+        languages=[language(example.text) for example in examples],
+        pairs=near_pairs(folded),
+        vectors=embed([example.text for example in examples]) if embed and examples else None,
+        seed=seed,
+        notes=[],
+    )
 
 
-_PERCENTILES = {"p50": 50, "p95": 95, "p99": 99}
+def _suspects(material: Material) -> tuple[Suspects, dict[str, int | None]]:
+    """By kind: the suspected rows, and how many; None where a part that isn't installed is needed."""
+    suspects: Suspects = {}
+    counts: dict[str, int | None] = {}
+    for name in KINDS:
+        try:
+            suspects[name] = kind(name).find(material)
+            counts[name] = len(suspects[name])
+        except MissingExtraError as error:
+            material.notes.append(str(error))
+            suspects[name], counts[name] = [], None
+    return suspects, counts
 
 
-def languages(texts: Sequence[str]) -> dict[str, float]:
-    """Share of the texts in Chinese ("zh"), in Latin letters ("en") and in anything else ("other"), by script."""
-    counts = Counter(map(language, texts))
-    return {name: round(counts[name] / max(1, len(texts)), 4) for name in ("zh", "en", "other")}
+def _rows(dataset: Dataset) -> int:
+    return len(dataset.examples) + len(dataset.set_aside) + dataset.blank + dataset.duplicates
 
 
-def language(text: str) -> str:
-    """ "zh", "en" or "other" by the script of the letters; "other" where there are none, or Japanese kana."""
-    han = latin = other = 0
-    for character in text:
-        if character.isascii():
-            latin += character.isalpha()
-        elif "\u4e00" <= character <= "\u9fff" or "\u3400" <= character <= "\u4dbf" or character > "\U0001ffff":
-            han += 1
-        elif character.isalpha():
-            if "\u00c0" <= character <= "\u024f":
-                latin += 1
-            else:
-                other += 1
-    letters = han + latin + other
-    if not letters or other > 0.1 * letters:
-        return "other"
-    return "zh" if han >= _HAN_IS_CHINESE * letters else "en"
+def _classes(dataset: Dataset) -> dict[str, int]:
+    return dict(Counter(dataset.labels).most_common())
 
 
-def personal_data(texts: Sequence[str]) -> dict[str, Any]:
-    """How many of the texts hold personal data, and how many by kind, the most frequent first."""
-    held = [kinds for text in texts if (kinds := {finding.kind for finding in find(text)})]
-    return {"rows": len(held), "kinds": dict(Counter(kind for kinds in held for kind in sorted(kinds)).most_common())}
+def _table(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "source": dataset.source,
+        "fingerprint": dataset.fingerprint,
+        "rows": _rows(dataset),
+        "usable": len(dataset.examples),
+        "set_aside": len(dataset.set_aside),
+        "duplicates": dataset.duplicates,
+        "blank": dataset.blank,
+        "classes": _classes(dataset),
+    }
 
 
-def verdict(dataset: Dataset, found: dict[str, Any]) -> list[dict[str, str]]:
-    """Short sentences, the gravest first, each with its severity ("error": tuning would refuse)."""
-    said: list[dict[str, str]] = []
-
-    def add(severity: str, message: str) -> None:
-        said.append({"severity": severity, "message": message})
-
-    try:
-        require_trainable(dataset)
-    except DataError as error:
-        add("error", str(error))
-    for message in _warnings(found):
-        add("warning", message)
-    if found["duplicates"]:
-        add("info", say("{count} rows repeat an earlier one and are left out.", count=found["duplicates"]))
-    if found["blank"]:
-        add("info", say("{count} rows between the others are blank.", count=found["blank"]))
-    if found["personal_data"]["rows"]:
-        add(
-            "warning",
-            say(
-                "{count} rows seem to hold personal data ({kinds}): be sure that you may use it, or mask it with "
-                "weitiao.privacy.mask.",
-                count=found["personal_data"]["rows"],
-                kinds=", ".join(f"{kind} {rows}" for kind, rows in found["personal_data"]["kinds"].items()),
-            ),
-        )
-    if found["characters"]["p95"] > LONG:
-        add(
-            "info",
-            say(
-                "One text in twenty is longer than {length} characters; what goes beyond a base's limit is not read.",
-                length=found["characters"]["p95"],
-            ),
-        )
-    if not any(item["severity"] == "error" for item in said):
-        count, classes = found["usable"], len(found["classes"])
-        add("info", say("Ready to tune: {count} examples in {classes} classes.", count=count, classes=classes))
-    return said
+def _personal_data(suspects: list[Suspect]) -> dict[str, Any]:
+    """How many rows hold any, and how many by kind, the most frequent first."""
+    kinds = Counter(each for suspect in suspects for each in suspect.reason.split(", "))
+    return {"rows": len(suspects), "kinds": dict(kinds.most_common())}
 
 
-def _warnings(found: dict[str, Any]) -> list[str]:
-    said = []
-    unread = found["set_aside"] - found["contradictions"]
-    if unread:
-        main = next(iter(found["set_aside_reasons"]))
-        said.append(
-            say(
-                "{count} of {rows} rows can't be used; most often: {reason}.",
-                count=unread,
-                rows=found["rows"],
-                reason=main,
-            )
-        )
-    if found["contradictions"]:
-        said.append(
-            say(
-                "{count} rows give one text several labels; they are set aside until it is settled which is right.",
-                count=found["contradictions"],
-            )
-        )
-    small = [name for name, count in found["classes"].items() if count < FEW_IN_CLASS]
-    if small:
-        said.append(
-            say(
-                "{count} classes have fewer than {few} examples and will be learned poorly: {names}.",
-                count=len(small),
-                few=FEW_IN_CLASS,
-                names=", ".join(small[:5]) + (" …" if len(small) > 5 else ""),
-            )
-        )
-    if found["usable"] < FEW_IN_ALL:
-        said.append(say("{count} examples are few; the measured accuracy will be uncertain.", count=found["usable"]))
-    if (found["imbalance"] or 0) > IMBALANCED:
-        said.append(
-            say(
-                "The largest class has {times:.0f} times the examples of the smallest: look at macro-F1, not accuracy.",
-                times=found["imbalance"],
-            )
-        )
-    if found["languages"]["other"] > 0.5:
-        said.append(say("Most texts are neither Chinese nor in Latin letters: choose a base that knows them."))
-    return said
+def _write(
+    out: Path, dataset: Dataset, dropped: set[int], material: Material, suspects: Suspects, found: dict[str, Any]
+) -> None:
+    from weitiao.data.check_page import check_page
 
-
-def _write(dataset: Dataset, out: Path) -> dict[str, str]:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
             say("{path} can't be made a folder: {problem}.", path=out, problem=error.strerror or type(error).__name__)
         ) from None
+    found |= {key: str(out / name) for key, name in FILES.items()}
     write_set_aside(out / SET_ASIDE, dataset.set_aside)
-    columns = [dataset.text_column, dataset.label_column or "label"]
-    with open_writer(out / CLEANED, columns, bom=True) as writer:
+    kept = [example for place, example in enumerate(dataset.examples) if place not in dropped]
+    _write_cleaned(replace(dataset, examples=kept), out / CLEANED)
+    with open_writer(out / SUSPECTS, COLUMNS, bom=True) as writer:
+        for name, some in suspects.items():
+            for suspect in some:
+                writer.write([_line(name, suspect, material)])
+    html = check_page(dataset, material, suspects, found)
+    try:
+        with unfinished(out / PAGE) as half:
+            half.write_text(html, encoding="utf-8", errors="replace", newline="\n")
+            half.replace(out / PAGE)
+    except OSError as error:
+        raise OutputError(
+            say("{path} can't be written: {problem}.", path=out / PAGE, problem=error.strerror or type(error).__name__)
+        ) from None
+
+
+def _write_cleaned(dataset: Dataset, path: Path) -> None:
+    columns: dict[str, Callable[[Example], Any]] = {
+        dataset.text_column: lambda example: example.text,
+        dataset.label_column or "label": lambda example: example.label,
+    }
+    if dataset.group_column:
+        columns[dataset.group_column] = lambda example: example.group
+    if dataset.time_column:
+        columns[dataset.time_column] = lambda example: example.time and example.time.isoformat()
+    with open_writer(path, list(columns), bom=True) as writer:
         for start in range(0, len(dataset.examples), _BATCH):
             part = dataset.examples[start : start + _BATCH]
-            writer.write([dict(zip(columns, (e.text, e.label), strict=True)) for e in part])
-    return {"set_aside_file": str(out / SET_ASIDE), "cleaned_file": str(out / CLEANED)}
+            writer.write([{name: value(example) for name, value in columns.items()} for example in part])
+
+
+def _line(name: str, suspect: Suspect, material: Material) -> dict[str, Any]:
+    """A row of suspects.csv; personal data in texts is masked."""
+    example, other = material.examples[suspect.place], suspect.other
+    line: dict[str, Any] = {
+        "kind": name,
+        "table": material.tables[suspect.place],
+        "row": example.row,
+        "label": example.label,
+        "likely_label": suspect.likely,
+        "score": round(suspect.score, 3),
+        "reason": suspect.reason,
+        "text": mask(example.text),
+    }
+    if other is not None:
+        against: Example = material.examples[other]
+        line |= {"other_table": material.tables[other], "other_row": against.row, "other_text": mask(against.text)}
+    return line

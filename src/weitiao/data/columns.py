@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -19,6 +19,10 @@ SAMPLE_ROWS = 1_000
 # Names in lower case without spaces, "_" and "-". One of the first line wins over any of the others.
 TEXT_NAMES = (
     ("text", "texts", "文本", "文本内容"),
+    (
+        *("texta", "text1", "sentencea", "premise", "question1", "context", "passage"),
+        *("文本1", "句子1", "文本a", "句子a", "段落", "材料", "上下文"),
+    ),
     (
         *("sentence", "content", "review", "comment", "title", "headline", "question", "query", "utterance", "message"),
         *("body", "document", "input", "inputtext", "feedback", "description", "tweet", "post", "reviewtext"),
@@ -36,7 +40,19 @@ LABEL_NAMES = (
         *("类别", "分类", "情感", "意图", "类型", "标注", "标记", "情感倾向", "情感标签", "情感极性", "情绪", "极性"),
         *("分类结果", "所属分类", "类目", "意图标签", "标注结果", "主题", "话题", "倾向"),
     ),
+    (
+        *("answers", "answer", "spans", "entities", "tags", "score", "similarity", "gold", "goldlabel"),
+        *("答案", "回答", "实体", "实体标注", "相似度", "分数", "得分"),
+    ),
 )
+# By role: the other inputs that a task may read.
+OTHER_NAMES = {
+    "text_b": (
+        *("textb", "text2", "sentence2", "sentenceb", "hypothesis", "question2", "textpair"),
+        *("文本2", "句子2", "文本b", "句子b", "问题2", "候选", "对比文本"),
+    ),
+    "question": ("question", "query", "问题", "问句", "提问"),
+}
 _CLEARLY_LONGER = 1.5  # mean length against the next longest column
 _MOSTLY = 0.5
 _FEW = 0.2  # distinct values against rows, for labels
@@ -45,11 +61,14 @@ _SHORT = 30  # characters, mean length of labels
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns to read; ``notes`` says how they were found where that was not by name or flag."""
+    """The columns to read, ``others`` by role; ``notes`` says how they were found where not by name or flag."""
 
     text: str
     label: str | None
     notes: tuple[str, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
+    group: str | None = None
+    time: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +94,29 @@ class _Profile:
 
 
 def choose_columns(
-    table: Table, *, text: str | None = None, label: str | None = None, labelled: bool = True
+    table: Table,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    labelled: bool = True,
+    others: Mapping[str, str | None] | None = None,
+    group: str | None = None,
+    time: str | None = None,
 ) -> Columns:
     """The text column and, where ``labelled``, the label column of ``table``; ``text`` and ``label`` name them.
 
-    Raises `DataError`: a named column isn't there; one column is named for both; or none, or several, could be meant.
+    ``others`` are more inputs: the column's name by role, None where it is to be found by its name. ``group`` and
+    ``time`` name further columns; they are never guessed. Raises `DataError`: a named column isn't there; one column is
+    named for both; or none, or several, could be meant.
     """
-    for named, flag in ((text, "--text"), (label if labelled else None, "--label")):
+    flags = {"--text": text, "--label": label if labelled else None, "--group": group, "--time": time}
+    flags |= {_flag(role): column for role, column in (others or {}).items()}
+    for flag, named in flags.items():
         if named is not None and named not in table.columns:
             raise _not_there(table, named, flag)
+    if others:
+        found = _with_others(table, text, label if labelled else None, labelled=labelled, others=others)
+        return replace(found, group=group, time=time)
     if labelled and text is not None and text == label:
         raise DataError(
             say("{path}: the column “{name}” is named both for the text and for the label.", path=table.path, name=text)
@@ -92,8 +125,37 @@ def choose_columns(
     if labelled:
         label = label or _by_name(table.columns, LABEL_NAMES, besides=text)
     if text and (label or not labelled):
-        return Columns(text, label if labelled else None)
-    return _by_content(table, text, label, labelled=labelled)
+        return Columns(text, label if labelled else None, group=group, time=time)
+    return replace(_by_content(table, text, label, labelled=labelled), group=group, time=time)
+
+
+def _with_others(
+    table: Table, text: str | None, label: str | None, *, labelled: bool, others: Mapping[str, str | None]
+) -> Columns:
+    """With several inputs, columns are found by their names only."""
+    found: dict[str, str] = {}
+    taken = {name for name in (text, label, *others.values()) if name}
+    for role, named in others.items():
+        column = named or _by_name([each for each in table.columns if each not in taken], [OTHER_NAMES[role]], None)
+        if column is None:
+            raise DataError(
+                say(
+                    "{path}: can't tell which column holds the {role}. Name it: {flag} COLUMN. Its columns: {columns}.",
+                    path=table.path,
+                    role=role,
+                    flag=_flag(role),
+                    columns=", ".join(table.columns),
+                )
+            )
+        found[role] = column
+        taken.add(column)
+    rest = replace(table, columns=[each for each in table.columns if each not in found.values()])
+    chosen = choose_columns(rest, text=text, label=label, labelled=labelled)
+    return replace(chosen, others=found)
+
+
+def _flag(role: str) -> str:
+    return "--" + role.replace("_", "-")
 
 
 def folded(name: str) -> str:

@@ -7,13 +7,14 @@ import json
 import os
 import unicodedata
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypedDict
 
 from weitiao.data.columns import Columns, choose_columns
 from weitiao.data.read import read_rows
 from weitiao.data.table import AnyRow, Blank, Row, Table, printable, require_mostly_usable
-from weitiao.data.values import label_of, text_of
+from weitiao.data.values import group_of, label_of, text_of, time_of
 from weitiao.errors import DataError
 from weitiao.files import sha256_of
 from weitiao.languages import say
@@ -23,6 +24,40 @@ MIN_EXAMPLES = 8
 MIN_PER_CLASS = 2
 
 
+def _one_name(label: Any) -> tuple[str, ...]:
+    return (label,)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a task reads of a row, handed down by whoever knows the task; as it stands, one label for one text.
+
+    ``others`` are the inputs besides the text: their columns by role, None where found by name. ``read_label(value,
+    inputs)`` gives (label, "") or (anything, why not); ``names`` the classes that a label names. ``exclusive``: every
+    row has one class of several. ``whole``: texts stay as they are, for answers are places in them.
+    """
+
+    others: Mapping[str, str | None] = field(default_factory=dict)
+    read_label: Callable[[Any, Mapping[str, str]], tuple[Any, str]] = field(default=lambda value, _: label_of(value))
+    names: Callable[[Any], tuple[str, ...]] = _one_name
+    exclusive: bool = True
+    whole: bool = False
+
+
+ONE_LABEL = Wanted()
+
+
+class Reading(TypedDict, total=False):
+    """How a table is read: the arguments of `load` that others pass on to it."""
+
+    text: str | None
+    label: str | None
+    group: str | None
+    time: str | None
+    encoding: str | None
+    wanted: Wanted
+
+
 def load(
     source: str | os.PathLike[str],
     *,
@@ -30,16 +65,22 @@ def load(
     label: str | None = None,
     labelled: bool = True,
     encoding: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    wanted: Wanted = ONE_LABEL,
 ) -> Dataset:
     """Read all of ``source`` (what `read_rows` takes) into memory. Duplicates stay; see `deduplicate`.
 
     ``text`` and ``label`` name the columns where they aren't to be found by `choose_columns`; with ``labelled`` False
-    no label is read. A row that can't be used is set aside, a blank one is counted; no row is lost.
+    no label is read. ``group`` and ``time`` name columns for `Example.group` and `Example.time`. A row that can't be
+    used is set aside, a blank one is counted; no row is lost.
 
     Raises `DataError` where the table can't be read, its columns can't be told, or over half of its rows are unusable.
     """
     table = read_rows(source, encoding=encoding)
-    columns = choose_columns(table, text=text, label=label, labelled=labelled)
+    columns = choose_columns(
+        table, text=text, label=label, labelled=labelled, others=wanted.others, group=group, time=time
+    )
     digest = hashlib.sha256()
     rows = iter(table) if table.is_file else _hashed(table, digest)
     examples: list[Example] = []
@@ -49,7 +90,7 @@ def load(
         if isinstance(row, Blank):
             blank += 1
             continue
-        used = usable(row, columns)
+        used = usable(row, columns, wanted)
         if isinstance(used, Example):
             examples.append(used)
         else:
@@ -66,38 +107,57 @@ def load(
         fingerprint=sha256_of(table.path) if table.is_file else digest.hexdigest(),
         blank=blank,
         notes=[*table.notes, *columns.notes],
+        columns=columns.others,
+        group_column=group,
+        time_column=time,
     )
 
 
-def usable(row: Row | SetAside, columns: Columns) -> Example | SetAside:
+def usable(row: Row | SetAside, columns: Columns, wanted: Wanted = ONE_LABEL) -> Example | SetAside:
     """``row`` as an example with the row's number as its id, or set aside with the reason."""
     if isinstance(row, SetAside):
         return row
-    text, problem = text_of(row.values.get(columns.text))
+    inputs, problem = inputs_of(row, columns, wanted)
     label = None
     if not problem and columns.label is not None:
-        label, problem = label_of(row.values.get(columns.label))
+        label, problem = wanted.read_label(row.values.get(columns.label), inputs)
+    group = time = None
+    if not problem and columns.group is not None:
+        group, problem = group_of(row.values.get(columns.group))
+    if not problem and columns.time is not None:
+        time, problem = time_of(row.values.get(columns.time))
     if problem:
         return SetAside(row.number, problem, _raw(row.values))
-    return Example({"text": text}, label, row=row.number, id=str(row.number))
+    return Example(inputs, label, row=row.number, id=str(row.number), group=group, time=time)
 
 
-def deduplicate(dataset: Dataset) -> Dataset:
-    """``dataset`` with each text once, compared after NFKC and with white space folded.
+def inputs_of(row: Row, columns: Columns, wanted: Wanted = ONE_LABEL) -> tuple[dict[str, str], str]:
+    """(the inputs by role, "") or (some of them, why the others can't be used)."""
+    inputs: dict[str, str] = {}
+    for role, column in {"text": columns.text, **columns.others}.items():
+        inputs[role], problem = text_of(row.values.get(column), whole=wanted.whole)
+        if problem:
+            return inputs, problem if role == "text" else f"{column}: {problem}"
+    return inputs, ""
+
+
+def deduplicate(dataset: Dataset, wanted: Wanted = ONE_LABEL) -> Dataset:
+    """``dataset`` with each text (each pair, where there are several inputs) once, compared after NFKC and with white
+    space folded.
 
     Of equal rows the first stays and the others are counted in ``duplicates``. Where one text has several labels all
     its rows are set aside: a classifier can't learn both, and there is no telling which is right. What those rows held
     is read again from the table, whole: in memory are only texts and labels.
     """
-    labels: dict[str, dict[str | None, None]] = {}
-    keys = [_key(example.text) for example in dataset.examples]
+    labels: dict[str, dict[Any, None]] = {}
+    keys = [_key("\0".join(example.inputs.values())) for example in dataset.examples]
     for key, example in zip(keys, dataset.examples, strict=True):
         labels.setdefault(key, {})[example.label] = None
     kept: list[Example] = []
     set_aside = list(dataset.set_aside)
     seen: set[str] = set()
     contradicting = [example for key, example in zip(keys, dataset.examples, strict=True) if len(labels[key]) > 1]
-    raw = iter(_raw_of(contradicting, dataset))
+    raw = iter(_raw_of(contradicting, dataset, wanted))
     for key, example in zip(keys, dataset.examples, strict=True):
         if len(labels[key]) > 1:
             reason = say("the same text has several labels: {labels}", labels=", ".join(map(str, labels[key])))
@@ -110,10 +170,12 @@ def deduplicate(dataset: Dataset) -> Dataset:
     return replace(dataset, examples=kept, set_aside=set_aside, duplicates=dataset.duplicates + duplicates)
 
 
-def require_trainable(dataset: Dataset) -> None:
-    """Raise `DataError` unless there are two classes or more, each with two examples, and eight examples in all."""
-    counts = Counter(example.label for example in dataset.examples)
-    if len(counts) < 2:
+def require_trainable(dataset: Dataset, wanted: Wanted = ONE_LABEL) -> None:
+    """Raise `DataError` unless there are eight examples and, where a row has one class of several, two classes or more,
+    each with two examples.
+    """
+    counts = Counter(example.label for example in dataset.examples) if wanted.exclusive else {}
+    if wanted.exclusive and len(counts) < 2:
         raise DataError(
             say(
                 "{path}: the label column “{column}” holds only one class ({label}). "
@@ -153,15 +215,21 @@ def reason_counts(rows: Iterable[SetAside]) -> dict[str, int]:
     return dict(Counter(row.reason for row in rows).most_common())
 
 
-def _raw_of(examples: list[Example], dataset: Dataset) -> list[str]:
+def _raw_of(examples: list[Example], dataset: Dataset, wanted: Wanted) -> list[str]:
     """The whole rows that ``examples``, some of ``dataset`` in its order, came from; just the text and the label of
     those that the table no longer holds."""
     if not examples:
         return []
-    columns = Columns(dataset.text_column, dataset.label_column)
+    columns = Columns(
+        dataset.text_column,
+        dataset.label_column,
+        others=dataset.columns,
+        group=dataset.group_column,
+        time=dataset.time_column,
+    )
     waiting, found = deque(examples), []
     for row in read_rows(dataset.source, encoding=dataset.encoding):
-        if isinstance(row, Row) and usable(row, columns) == waiting[0]:
+        if isinstance(row, Row) and usable(row, columns, wanted) == waiting[0]:
             waiting.popleft()
             found.append(_raw(row.values))
             if not waiting:

@@ -1,4 +1,4 @@
-"""Read a table row by row: CSV, TSV, JSON lines, Parquet, Excel, `datasets` folders and hub data sets.
+"""Read a table row by row: CSV, TSV, JSON, Parquet, Excel, tagged sentences, `datasets` folders and hub data sets.
 
 One neighbour ``read_*.py`` per format, each with ``open_table(path, shown, encoding) -> Table``. A new format is one
 such file and one line in `FORMATS`.
@@ -28,6 +28,11 @@ FORMATS = {
     ".pq": "read_parquet",
     ".xlsx": "read_excel",
     ".xlsm": "read_excel",
+    ".bmes": "read_conll",
+    ".bio": "read_conll",
+    ".bioes": "read_conll",
+    ".iob": "read_conll",
+    ".conll": "read_conll",
 }
 
 

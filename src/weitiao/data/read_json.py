@@ -8,7 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from weitiao.data import read_squad
 from weitiao.data.decoding import MAX_LINE, choose_encoding, error_handler, read_lines
+from weitiao.data.read_squad import is_squad
 from weitiao.data.sniff import require_kind
 from weitiao.data.table import AnyRow, Blank, Row, Table, has_invalid, invalid_bytes, printable, without_blank_end
 from weitiao.errors import DataError
@@ -42,6 +44,8 @@ def open_table(path: Path, shown: str, encoding: str | None) -> Table:
     encoding = choose_encoding(path, shown, encoding, lines=start != "[")
     chosen: str = encoding
     if start == "{" and path.suffix.lower() == ".json":
+        if is_squad(path, encoding):
+            return read_squad.open_table(path, shown, encoding)
         _refuse_one_object(path, shown, encoding)
 
     def rows() -> Iterator[AnyRow]:

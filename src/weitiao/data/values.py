@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -11,19 +11,27 @@ from weitiao.data.table import INVISIBLE, Formula, has_invalid
 from weitiao.languages import say
 
 MAX_TEXT = 1_000_000  # characters
+_DATE = re.compile(
+    r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d\d)(\d\d))"
+    r"(?:[ T](\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?)? ?(Z|[+-]\d\d:?\d\d)?"
+)
 _WHOLE = re.compile(r"-?\d+\.0+")
 
 
-def text_of(value: Any) -> tuple[str, str]:
-    """(text without white and invisible space at its ends, "") or ("", why it can't be used)."""
+def text_of(value: Any, *, whole: bool = False) -> tuple[str, str]:
+    """(text without white and invisible space at its ends, "") or ("", why it can't be used).
+
+    With ``whole`` the text stays as it is: answers that are places in it must hold for the reader's own copy.
+    """
     if isinstance(value, Formula):
         return "", say("the text is a formula whose result the file doesn't hold")
     text = _scalar(value)
     if text is None:
         return "", say("the text is a {kind}, not text", kind=type(value).__name__)
-    text = text.strip(INVISIBLE)
-    if not text:
+    stripped = text.strip(INVISIBLE)
+    if not stripped:
         return "", say("the text is empty")
+    text = text if whole else stripped
     if len(text) > MAX_TEXT:
         return "", say("the text is longer than {limit:,} characters", limit=MAX_TEXT)
     if has_invalid(text):
@@ -44,6 +52,37 @@ def label_of(value: Any) -> tuple[str, str]:
     if has_invalid(label):
         return "", say("the label holds half characters (lone surrogates)")
     return label.partition(".")[0] if _WHOLE.fullmatch(label) else label, ""
+
+
+def group_of(value: Any) -> tuple[str | None, str]:
+    """(group, "") or (None, why it can't be used); a row without one, (None, ""), is a group by itself."""
+    group = _scalar(value)
+    if group is None or isinstance(value, Formula):
+        return None, say("the group is a {kind}, not a single value", kind=type(value).__name__)
+    return group.strip(INVISIBLE) or None, ""
+
+
+def time_of(value: Any) -> tuple[datetime | None, str]:
+    """(moment, "") or (None, why it can't be used). Without a time zone it counts as UTC: only the order matters.
+
+    Year first, as in 2024-05-01, 2024/5/1 13:30, 20240501 or 2024年5月1日; where a day might be a month it is no date.
+    """
+    if isinstance(value, date):
+        moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day, tzinfo=UTC)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC), ""
+    written = (_scalar(value) or "").strip(INVISIBLE)
+    if not written:
+        return None, say("the time is missing")
+    match = _DATE.fullmatch(written)
+    try:
+        if match:
+            year, month, day, months, days, hour, minute, second, zone = match.groups()
+            when = f"{year}-{int(month or months):02d}-{int(day or days):02d}"
+            when += f"T{int(hour or 0):02d}:{minute or '00'}:{second or '00'}{zone or '+00:00'}"
+            return datetime.fromisoformat(when), ""
+    except ValueError:  # the 31st of February
+        pass
+    return None, say("the time is none that can be read (expected as in 2024-05-01 or 2024/5/1 13:30)")
 
 
 def _scalar(value: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Whether a confidence of 0.9 is right nine times in ten, and the one number that mends it (Guo et al. 2017).
+"""Whether a confidence of 0.9 is right nine times in ten (Guo et al. 2017).
 
 Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, ICML 2017.
 """
@@ -10,10 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from weitiao.errors import require
-
 BINS = 15
-COLDEST, HOTTEST = 0.05, 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +56,3 @@ def expected_calibration_error(bins: list[Bin]) -> float:
         if each.accuracy is not None and each.confidence is not None
     )
     return sum(gaps) / total if total else 0.0
-
-
-def fit_temperature(logits: NDArray[np.floating], gold: NDArray[np.integer]) -> float:
-    """The T for which softmax(logits / T) gives the held-out labels the highest likelihood.
-
-    ``logits`` [n, classes], ``gold`` [n] (class numbers). T is searched between 0.05 and 20. Returns 1.0 for no rows,
-    and where every answer is right: the likelihood then grows without end as T falls, and says nothing about T.
-    Raises ValueError for logits that aren't finite. Needs SciPy (`MissingExtraError` otherwise).
-    """
-    require("scipy", "tune")
-    from scipy.optimize import minimize_scalar
-    from scipy.special import logsumexp
-
-    scores = np.asarray(logits, dtype=np.float64)
-    if not np.isfinite(scores).all():
-        raise ValueError("logits must be finite")
-    if len(scores) == 0 or bool((scores.argmax(axis=1) == gold).all()):
-        return 1.0
-    wanted = scores[np.arange(len(scores)), gold]
-
-    def loss(log_temperature: float) -> float:
-        inverse = np.exp(-log_temperature)
-        return float(np.mean(logsumexp(scores * inverse, axis=1) - wanted * inverse))
-
-    found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-5})
-    return float(np.exp(found.x))

@@ -8,10 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from weitiao.bundle import BundleInfo
 from weitiao.evaluation.figures import places
 from weitiao.evaluation.intervals import paired_bootstrap
 from weitiao.evaluation.sections import mistakes, percent, reliability
 from weitiao.evaluation.significance import mcnemar
+from weitiao.evaluation.summed import difference, metric_words
 from weitiao.languages import say
 from weitiao.report import page
 from weitiao.report.page import Section
@@ -44,6 +46,33 @@ def compare(gold: Sequence[str], first: Answered, second: Answered, seed: int = 
         "mcnemar": asdict(mcnemar(first_answers == true, second_answers == true)),
         "difference": {name: asdict(interval) for name, interval in difference.items()},
     }
+
+
+def compare_summed(
+    info: BundleInfo, examples: Sequence[Example], first: Answered, second: Answered, seed: int = 0
+) -> dict[str, Any]:
+    """``difference``: first − second in each of the task's metrics."""
+    found = difference(info, examples, first.predictions, second.predictions, seed)
+    return {"difference": {name: asdict(interval) for name, interval in found.items()}}
+
+
+def summed_comparison_section(
+    examples: Sequence[Example], first: Answered, second: Answered, found: Mapping[str, Any]
+) -> Section:
+    """The metrics of both with the interval of their difference; ``found`` is what `compare_summed` returned."""
+    words = metric_words()
+    rows = [
+        (
+            words[name],
+            *(f"{each.figures['metrics'][name]:.3f}" for each in (first, second)),
+            f"{gap['value']:+.3f}",
+            say("{low} to {high}", low=f"{gap['low']:+.3f}", high=f"{gap['high']:+.3f}"),
+        )
+        for name, gap in found["difference"].items()
+    ]
+    names = [clamp(each.name, 40) for each in (first, second)]
+    columns = (say("Metric"), *names, say("Difference"), say("95% interval"))
+    return Section(say("Side by side"), page.table(columns, rows, numeric={1, 2, 3, 4}))
 
 
 def comparison_section(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -15,9 +15,15 @@ import numpy as np
 from weitiao import machine
 from weitiao.bundle import Bundle
 from weitiao.data.load import load
-from weitiao.errors import DataError, require
-from weitiao.evaluation.comparison import Answered, compare, comparison_section
-from weitiao.evaluation.figures import evaluate_predictions, figures_from, matrix, places
+from weitiao.errors import BundleError, DataError, require
+from weitiao.evaluation.comparison import (
+    Answered,
+    compare,
+    compare_summed,
+    comparison_section,
+    summed_comparison_section,
+)
+from weitiao.evaluation.figures import evaluate_predictions, figures_from, figures_of, matrix, places
 from weitiao.evaluation.output import prepare, write_report
 from weitiao.evaluation.provenance import provenance
 from weitiao.evaluation.sections import sections
@@ -26,10 +32,11 @@ from weitiao.progress import progress
 from weitiao.report import page
 from weitiao.report.page import Section
 from weitiao.report.text import clamp
-from weitiao.runtime import open_engine
+from weitiao.runtime import Engine, open_engine
+from weitiao.tasks import EXCLUSIVE, wanted
 from weitiao.types import Dataset, Prediction
 
-__all__ = ["evaluate", "evaluate_predictions", "provenance", "sections"]
+__all__ = ["evaluate", "evaluate_predictions", "figures_of", "provenance", "sections"]
 
 Location = str | PathLike[str]
 ROWS_AT_ONCE = 1024
@@ -56,6 +63,8 @@ def evaluate(  # noqa: PLR0913  the options of the verb
     *,
     text: str | None = None,
     label: str | None = None,
+    text_b: str | None = None,
+    question: str | None = None,
     against: Location | None = None,
     out: Location | None = None,
     encoding: str | None = None,
@@ -64,9 +73,9 @@ def evaluate(  # noqa: PLR0913  the options of the verb
 ) -> dict[str, Any]:
     """How well ``bundle`` labels the rows of ``data``; with ``against``, whether it does so better than another bundle.
 
-    ``text`` and ``label`` name columns (default: those stored in the bundle). Duplicates count as often as they occur.
-    ``digest`` pins what ``bundle`` must be; ``seed`` draws the bootstrap. With ``out``, a folder, writes report.json,
-    report.html and, where rows were set aside, set_aside.csv.
+    ``text``, ``label``, ``text_b`` and ``question`` name columns (default: those stored in the bundle). Duplicates
+    count as often as they occur. ``digest`` pins what ``bundle`` must be; ``seed`` draws the bootstrap. With ``out``, a
+    folder, writes report.json, report.html and, where rows were set aside, set_aside.csv.
 
     Returns (and writes to report.json) bundle, digest, data, labels, n, metrics (fractions), intervals, per_class,
     confusion, reliability, against (None, or bundle, digest, metrics, intervals, mcnemar, difference), notes, machine,
@@ -81,13 +90,25 @@ def evaluate(  # noqa: PLR0913  the options of the verb
     opened = [Bundle.open(bundle, digest)] + ([] if against is None else [Bundle.open(against)])
     folder = prepare(out, [each.path for each in opened], data)
     info = opened[0].info
-    dataset = load(data, text=text or info.text_column, label=label or info.label_column, encoding=encoding)
+    if against is not None and opened[1].info.task != info.task:
+        raise BundleError(
+            say(
+                "{first} does the task {task}, {second} the task {other}: they can't be compared.",
+                first=bundle,
+                task=info.task,
+                second=against,
+                other=opened[1].info.task,
+            )
+        )
+    reads = wanted(info.task, {**info.columns, **{k: v for k, v in (("text_b", text_b), ("question", question)) if v}})
+    text, label = text or info.text_column, label or info.label_column
+    dataset = load(data, text=text, label=label, encoding=encoding, wanted=reads)
     if not dataset.examples:
         raise DataError(
             say("{source} holds no row with a text and a label: nothing to evaluate.", source=dataset.source)
         )
     for each in opened:
-        _refuse_unknown(dataset, each)
+        _refuse_unknown(dataset, each, reads.names)
     runs = [_run(each, dataset, seed) for each in opened]
     report = _report(runs, dataset, seed)
     if folder is None:
@@ -100,7 +121,9 @@ def evaluate(  # noqa: PLR0913  the options of the verb
 
 def _run(bundle: Bundle, dataset: Dataset, seed: int) -> _Run:
     engine = open_engine(bundle)
-    labels, texts = bundle.info.labels, dataset.texts
+    labels, texts = bundle.info.labels, [example.inputs for example in dataset.examples]
+    if bundle.info.task not in EXCLUSIVE:
+        return _run_summed(engine, dataset, seed)
     probabilities = np.empty((len(texts), len(labels)), dtype=np.float64)
     light: list[Prediction] = []
     with progress(say("Answering {n} texts", n=f"{len(texts):,}"), len(texts)) as advance:
@@ -110,6 +133,16 @@ def _run(bundle: Bundle, dataset: Dataset, seed: int) -> _Run:
             light += [replace(answer, probabilities={}) for answer in answers]
             advance(len(answers))
     return _Run(bundle, figures_from(labels, places(labels, dataset.labels), probabilities, seed), light)
+
+
+def _run_summed(engine: Engine, dataset: Dataset, seed: int) -> _Run:
+    found: list[Prediction] = []
+    texts = [example.inputs for example in dataset.examples]
+    with progress(say("Answering {n} texts", n=f"{len(texts):,}"), len(texts)) as advance:
+        for start in range(0, len(texts), ROWS_AT_ONCE):
+            found += engine.predict(texts[start : start + ROWS_AT_ONCE])
+            advance(len(found) - start)
+    return _Run(engine.bundle, figures_of(engine.bundle.info, dataset.examples, found, seed), found)
 
 
 def _report(runs: Sequence[_Run], dataset: Dataset, seed: int) -> dict[str, Any]:
@@ -145,7 +178,11 @@ def _against(runs: Sequence[_Run], dataset: Dataset, seed: int) -> dict[str, Any
         "digest": other.bundle.digest,
         "metrics": other.figures["metrics"],
         "intervals": other.figures["intervals"],
-        **compare(dataset.labels, first, second, seed),
+        **(
+            compare(dataset.labels, first, second, seed)
+            if other.bundle.info.task in EXCLUSIVE
+            else compare_summed(runs[0].bundle.info, dataset.examples, first, second, seed)
+        ),
     }
 
 
@@ -167,7 +204,8 @@ def _notes(runs: Sequence[_Run], dataset: Dataset) -> list[str]:
 def _html(report: dict[str, Any], runs: Sequence[_Run], dataset: Dataset) -> str:
     shown: list[Section] = []
     if len(runs) > 1:
-        shown.append(comparison_section(dataset.examples, *_named(runs), report["against"]))
+        section = comparison_section if "mcnemar" in report["against"] else summed_comparison_section
+        shown.append(section(dataset.examples, *_named(runs), report["against"]))
     own = sections(runs[0].figures, dataset.examples, runs[0].predictions)
     notes = page.join(*(page.note(clamp(text, 300), "warning") for text in report["notes"]))
     own[0] = Section(own[0].title, page.join(own[0].body, notes))
@@ -193,13 +231,14 @@ def _named(runs: Sequence[_Run]) -> tuple[Answered, Answered]:
     return first, second
 
 
-def _refuse_unknown(dataset: Dataset, bundle: Bundle) -> None:
+def _refuse_unknown(dataset: Dataset, bundle: Bundle, names: Callable[[Any], Sequence[str]]) -> None:
     """`DataError` that names each label which the bundle doesn't know, how often it occurs and where."""
     known = set(bundle.info.labels)
     unknown: dict[str, list[int]] = defaultdict(list)
     for example in dataset.examples:
-        if example.label not in known:
-            unknown[example.label or ""].append(example.row)
+        for name in names(example.label):
+            if name not in known:
+                unknown[name].append(example.row)
     if not unknown:
         return
     ordered = sorted(unknown.items(), key=lambda item: (-len(item[1]), item[0]))

@@ -9,12 +9,56 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weitiao.bundle import BundleInfo
 from weitiao.evaluation.calibration import reliability_bins
-from weitiao.evaluation.intervals import bootstrap
+from weitiao.evaluation.intervals import bootstrap, paired_bootstrap
 from weitiao.evaluation.metrics import point_metrics
-from weitiao.types import Prediction
+from weitiao.evaluation.summed import difference, summed_figures
+from weitiao.tasks import EXCLUSIVE
+from weitiao.types import Example, Interval, Prediction
 
 METRICS = ("accuracy", "macro_f1", "mcc", "auroc", "ece")
+
+
+def figures_of(
+    info: BundleInfo, examples: Sequence[Example], predictions: Sequence[Prediction], seed: int = 0
+) -> dict[str, Any]:
+    """The figures of ``predictions`` against the labels of ``examples``, row by row: `figures_from` for tasks with one
+    class of several, `summed.summed_figures` for the others.
+    """
+    if info.task in EXCLUSIVE:
+        gold = [example.label or "" for example in examples]
+        found = evaluate_predictions(info.labels, gold, predictions, seed)
+        found["metrics"] |= level_accuracies(info, gold, [each.label for each in predictions])
+        return found
+    return summed_figures(info, examples, predictions, seed)
+
+
+def level_accuracies(info: BundleInfo, gold: Sequence[str], told: Sequence[str]) -> dict[str, float]:
+    """Of hierarchical labels, the share that is right down to each level: accuracy_level_1 is the top's."""
+    if not info.hierarchy:
+        return {}
+    pairs = [(one.split(info.hierarchy), other.split(info.hierarchy)) for one, other in zip(gold, told, strict=True)]
+    depth = max(len(one) for one, _ in pairs)
+    return {
+        f"accuracy_level_{level}": sum(one[:level] == other[:level] for one, other in pairs) / len(pairs)
+        for level in range(1, depth)
+    }
+
+
+def change(
+    info: BundleInfo,
+    examples: Sequence[Example],
+    first: Sequence[Prediction],
+    second: Sequence[Prediction],
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """``first`` − ``second`` in accuracy and macro-F1, or in the task's metrics: paired bootstrap over the rows."""
+    if info.task not in EXCLUSIVE:
+        return difference(info, examples, first, second, seed)
+    gold = places(info.labels, [example.label or "" for example in examples])
+    one, two = (places(info.labels, [each.label for each in some]) for some in (first, second))
+    return paired_bootstrap(gold, one, two, seed=seed)
 
 
 def evaluate_predictions(

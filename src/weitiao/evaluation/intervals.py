@@ -67,6 +67,15 @@ def paired_bootstrap(
     }
 
 
+def bootstrap_mean(
+    values: Sequence[float], *, resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL
+) -> Interval:
+    """The mean of ``values`` (one a row, such as paired differences) with its percentile interval over the rows."""
+    column = np.asarray(values, dtype=np.float64)
+    drawn = np.random.default_rng(seed).integers(len(column), size=(resamples, len(column)))
+    return _percentiles(float(column.mean()), column[drawn].mean(axis=1), level)
+
+
 def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
     """The mean over seeds with Student's t interval (n − 1 degrees of freedom). Raises ValueError below two values."""
     require("scipy", "tune")

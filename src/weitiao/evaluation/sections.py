@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from weitiao.evaluation.summed import summed_sections
 from weitiao.languages import say
 from weitiao.progress import clock
 from weitiao.report import page, plots
@@ -28,7 +29,7 @@ def sections(
     predictions: Sequence[Prediction],
     history: Sequence[Mapping[str, Any]] | None = None,
 ) -> list[Section]:
-    """What `evaluate_predictions` found, as sections of a page: overview, labels, confusions, confidence, mistakes.
+    """What `figures_of` found, as sections of a page: overview, labels, confusions, confidence, mistakes.
 
     ``examples`` and ``predictions`` stand row by row for the same texts. ``history`` adds the learning curves: dicts
     with step, epoch, loss, dev_metric, seconds, where loss and dev_metric may be None or absent. Empty ``figures`` (no
@@ -38,6 +39,8 @@ def sections(
     if not figures:
         text = say("No rows were held out for testing: how good the answers are is not known.")
         return [Section(say("Overview"), page.note(text, "warning")), *curves]
+    if "confusion" not in figures:
+        return [*summed_sections(figures, examples, predictions), *curves]
     return [
         Section(say("Overview"), page.join(overview(figures), *remarks(figures))),
         Section(say("Label by label"), per_class(figures)),

@@ -76,29 +76,38 @@ def load_tokenizer(folder: Path) -> Any:
 class Network(nn.Module):
     """``logits = head(dropout(pool(encoder(input_ids))))``.
 
-    ``forward(input_ids [batch, length], attention_mask [batch, length]) -> logits [batch, n_labels]``.
+    ``forward(input_ids [batch, length], attention_mask [batch, length]) -> logits [batch, outputs]``; with the pooling
+    "tokens" nothing is pooled: ``[batch, length, outputs]``.
     """
 
-    def __init__(self, encoder: nn.Module, n_labels: int, pooling: str, dropout: float = 0.1) -> None:
+    def __init__(self, encoder: nn.Module, outputs: int, pooling: str, dropout: float = 0.1) -> None:
         super().__init__()
         config: Any = encoder.config
         self.encoder = encoder
         self.pooling = pooling
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(config.hidden_size, n_labels)
+        self.head = nn.Linear(config.hidden_size, outputs)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
 
     def features(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """One vector a text, ``[batch, hidden]``: the mean over its tokens, or the first token ("cls")."""
+        """One vector a text, ``[batch, hidden]``: the mean over its tokens, or the first token ("cls"). With "tokens",
+        one a token: ``[batch, length, hidden]``.
+        """
         hidden: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return self.pool(hidden, attention_mask)
+
+    def pool(self, hidden: Tensor, attention_mask: Tensor) -> Tensor:
+        """``[batch, length, hidden]`` to ``[batch, hidden]``; with "tokens" as it is."""
+        if self.pooling == "tokens":
+            return hidden
         if self.pooling == "cls":
             return hidden[:, 0]
         mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
         return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1.0)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Logits ``[batch, n_labels]``."""
+        """Logits ``[batch, outputs]`` or ``[batch, length, outputs]``."""
         logits: Tensor = self.head(self.dropout(self.features(input_ids, attention_mask)))
         return logits
 
@@ -112,8 +121,8 @@ class Network(nn.Module):
         )
 
     @classmethod
-    def load(cls, folder: Path, n_labels: int, pooling: str) -> Network:
+    def load(cls, folder: Path, outputs: int, pooling: str) -> Network:
         """What `save` wrote, ready to answer (evaluation mode)."""
-        network = cls(load_encoder(folder / "encoder"), n_labels, pooling)
+        network = cls(load_encoder(folder / "encoder"), outputs, pooling)
         network.head.load_state_dict(load_file(folder / "head.safetensors"))
         return network.eval()

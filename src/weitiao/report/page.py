@@ -6,14 +6,15 @@ Everything that isn't already `Markup` is escaped. Helpers return Markup; join t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
 from weitiao.languages import current, say
-from weitiao.report.text import clamp
+from weitiao.report.pieces import Piece
+from weitiao.report.text import clamp, visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -76,6 +77,11 @@ def note(text: str, kind: str = "") -> Markup:
 def paragraph(text: str) -> Markup:
     """Plain running text."""
     return _part("paragraph", text)
+
+
+def marked(pieces: Sequence[Piece]) -> Markup:
+    """A text in its own lines, with the pieces that count marked: for something in green, against it in red."""
+    return _part("marked", [replace(piece, text=visible(piece.text)) for piece in pieces])
 
 
 def figure(svg: Markup, caption: str = "") -> Markup:

@@ -13,6 +13,11 @@ def width(text: str) -> int:
     return sum(_columns(character) for character in text)
 
 
+def visible(text: str) -> str:
+    """``text`` with a space for each control character but the line feed: as long as before."""
+    return "".join(" " if c != "\n" and unicodedata.category(c) in _INVISIBLE else c for c in text)
+
+
 def clamp(text: object, columns: int) -> str:
     """``text`` on one line, without control characters, cut with "…" when wider than ``columns``."""
     # A column takes at most a few characters; cutting first keeps a text of megabytes cheap.

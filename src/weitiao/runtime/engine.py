@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from weitiao.bundle import Bundle
 from weitiao.errors import BundleError, DataError
 from weitiao.languages import say
+from weitiao.tasks import task_of
+from weitiao.tasks.windows import Reading, pooled, read
 from weitiao.types import Prediction
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     Forward = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]]
 
+Input = str | Mapping[str, str]
 # engine named in the bundle -> module with load_forward(bundle, threads) -> Forward
 ENGINES = {
     "torch": "weitiao.runtime.torch_engine",
@@ -34,57 +37,107 @@ ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 class Engine:
     """A bundle ready to answer. Its methods may be called from several threads; they take turns.
 
-    ``forward(ids, mask)``: int64 ``[batch, length]`` twice in, logits float32 ``[batch, labels]`` out.
+    ``forward(ids, mask)``: int64 ``[batch, length]`` twice in, logits float32 ``[batch, outputs]`` out, or
+    ``[batch, length, outputs]`` for a task with logits by token. An input is a text or, for a task with several inputs,
+    a mapping from role to text: ``{"text": …, "text_b": …}``.
     """
 
     def __init__(self, bundle: Bundle, forward: Forward) -> None:
         self.bundle = bundle
         self.labels = list(bundle.info.labels)
+        self.task = task_of(bundle.info.task)
+        self.turn = threading.Lock()
         self._forward = forward
         self._tokenizer = _tokenizer(bundle)
-        self._turn = threading.Lock()
 
-    def predict(self, texts: Sequence[str], ids: Sequence[str] | None = None) -> list[Prediction]:
+    @property
+    def network(self) -> Any:
+        """The `Network` of a bundle that PyTorch runs, None for others. Take a ``turn`` before computing with it."""
+        return getattr(self._forward, "network", None)
+
+    def predict(self, texts: Sequence[Input], ids: Sequence[str] | None = None) -> list[Prediction]:
         """One Prediction for each of ``texts`` (any number of them), in their order.
 
-        ``ids`` name the texts; without them they are numbered from 0. Raises `DataError` for what isn't a string and
-        for ids that aren't as many as the texts.
+        ``ids`` name the texts; without them they are numbered from 0. Raises `DataError` for what isn't a string, or
+        lacks an input, and for ids that aren't as many as the texts.
         """
-        from weitiao.tasks.classify import answers
-
         names = [str(number) for number in range(len(texts))] if ids is None else [str(name) for name in ids]
         if len(names) != len(texts):
             raise DataError(
                 say("{texts} texts came with {ids} ids; each text needs one.", texts=len(texts), ids=len(names))
             )
-        return answers(self.logits(texts), self.labels, self.bundle.info.temperature, names)
+        reading = self.read(texts)
+        found: list[Prediction] = self.task.answers(
+            self.bundle.info, reading, self.scores([window.ids for window in reading.windows]), names
+        )
+        return found
 
-    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Logits ``[len(texts), labels]``, not yet divided by the temperature, in the order of ``texts``."""
+    def logits(self, texts: Sequence[Input]) -> NDArray[np.floating]:
+        """Logits ``[len(texts), outputs]``, not yet divided by the temperature, in the order of ``texts``; for tasks
+        with logits by text.
+        """
+        reading = self.read(texts)
+        table = pooled(reading, self.scores([window.ids for window in reading.windows]))
+        return table if len(table) else table.reshape(0, self.task.outputs(self.bundle.info))
+
+    def scores(self, tokens: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        """The logits of each list of token ids, special ones included, none longer than the bundle's length:
+        ``[outputs]``, or ``[length, outputs]`` for tasks with logits by token.
+        """
         import numpy as np
 
-        logits = np.empty((len(texts), len(self.labels)), dtype=np.float32)
-        encodings = self.encode(texts)
-        for rows, ids, mask in batches(encodings, self.bundle.info.pad_token_id, self.bundle.info.max_length):
+        found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(tokens)
+        for rows, ids, mask in batches(tokens, self.bundle.info.pad_token_id, self.bundle.info.max_length):
             try:
-                with self._turn:
-                    logits[rows] = self._forward(ids, mask)[: len(rows)]
+                with self.turn:
+                    logits = self._forward(ids, mask)[: len(rows)]
             except Exception as error:  # noqa: BLE001 - each engine has exceptions of its own
                 why = str(error).strip().partition("\n")[0] or type(error).__name__
                 raise BundleError(
                     say("{path} can't compute its answers: {why}", path=self.bundle.path, why=why)
                 ) from None
-        if not np.isfinite(logits).all():
-            raise BundleError(
-                say("{path} answers with numbers that aren't finite: its weights are unusable.", path=self.bundle.path)
-            )
-        return logits
+            if not np.isfinite(logits).all():
+                raise BundleError(
+                    say(
+                        "{path} answers with numbers that aren't finite: its weights are unusable.",
+                        path=self.bundle.path,
+                    )
+                )
+            for row, value in zip(rows, logits, strict=True):
+                found[row] = value[: len(tokens[row])] if self.task.BY_TOKEN else value
+        return found
 
-    def encode(self, texts: Sequence[str]) -> list[Encoding]:
-        """The tokens of each text, prefix and special tokens included, cut at the bundle's length, not padded."""
+    def encode(self, text: str) -> Encoding:
+        """The tokens of ``text`` with their places in prefix and text, cut at the bundle's length; for one input."""
+        with self.turn:
+            self._tokenizer.no_padding()
+            self._tokenizer.enable_truncation(self.bundle.info.max_length)
+            encoding: Encoding = self._tokenizer.encode(
+                (self.bundle.info.prefix + text).encode("utf-8", "replace").decode("utf-8")
+            )
+        return encoding
+
+    def read(self, texts: Sequence[Input]) -> Reading:
+        """The windows of each text: tokens with prefix and special tokens, at most the bundle's length, not padded."""
         if isinstance(texts, str):
             raise DataError(say("predict takes a list of texts; a single text came. Put it into a list."))
-        for number, text in enumerate(texts):
+        inputs = [self._inputs(number, text) for number, text in enumerate(texts)]
+        with self.turn:  # the tokenizer's settings are its own
+            return read(self._tokenizer, inputs, self.bundle.info)
+
+    def _inputs(self, number: int, given: Input) -> Mapping[str, str]:
+        roles = self.task.INPUTS
+        inputs = given if isinstance(given, Mapping) else {"text": given}
+        if missing := [role for role in roles if role not in inputs]:
+            raise DataError(
+                say(
+                    "Text {number} (counted from 0) lacks {missing}: this bundle reads {roles}.",
+                    number=number,
+                    missing=", ".join(missing),
+                    roles=", ".join(roles),
+                )
+            )
+        for text in inputs.values():
             if not isinstance(text, str):
                 raise DataError(
                     say(
@@ -93,16 +146,13 @@ class Engine:
                         kind=type(text).__name__,
                     )
                 )
-        # A lone surrogate can't be written as UTF-8, which the tokenizer asks for: read it as a character unknown.
-        prefixed = [(self.bundle.info.prefix + text).encode("utf-8", "replace").decode("utf-8") for text in texts]
-        encodings: list[Encoding] = self._tokenizer.encode_batch_fast(prefixed)
-        return encodings
+        return inputs
 
 
 def batches(
-    encodings: Sequence[Encoding], pad: int, longest: int
+    tokens: Sequence[Sequence[int]], pad: int, longest: int
 ) -> Iterator[tuple[list[int], NDArray[np.int64], NDArray[np.int64]]]:
-    """Batches of texts of one width: which rows they are, their ids and their mask ``[rows or more, width]``.
+    """Batches of texts (token ids) of one width: which rows they are, their ids and mask ``[rows or more, width]``.
 
     Texts of different `width` never share a batch, so that no text's answer depends on what it was batched with: a
     longer padding changes the order of sums, and rounding to 8 bits can magnify that. There are few shapes in all, for
@@ -112,8 +162,8 @@ def batches(
     import numpy as np
 
     by_width: dict[int, list[int]] = {}
-    for row, encoding in enumerate(encodings):
-        by_width.setdefault(min(width(len(encoding)), longest), []).append(row)
+    for row, text in enumerate(tokens):
+        by_width.setdefault(min(width(len(text)), longest), []).append(row)
     for columns, members in sorted(by_width.items()):
         most = max(1, min(BATCH_TEXTS, BATCH_TOKENS // columns))
         for begin in range(0, len(members), most):
@@ -122,8 +172,8 @@ def batches(
             ids, mask = np.full(shape, pad, dtype=np.int64), np.zeros(shape, dtype=np.int64)
             mask[:, 0] = 1  # attention over nothing at all isn't a number
             for place, row in enumerate(rows):
-                length = len(encodings[row])
-                ids[place, :length] = encodings[row].ids
+                length = len(tokens[row])
+                ids[place, :length] = tokens[row]
                 mask[place, :length] = 1
             yield rows, ids, mask
 
@@ -143,8 +193,6 @@ def _tokenizer(bundle: Bundle) -> Any:
         tokenizer = Tokenizer.from_file(str(bundle.tokenizer))
     except Exception as error:  # noqa: BLE001 - the tokenizers library raises plain Exception
         raise BundleError(say("{file} can't be used as a tokenizer: {why}", file=bundle.tokenizer, why=error)) from None
-    tokenizer.enable_truncation(bundle.info.max_length)
-    tokenizer.no_padding()
     return tokenizer
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +27,7 @@ from weitiao.terminal import tell
 ENDING = "-checkpoint"
 FILE = "answers.jsonl"
 SETTLE_SECONDS = 10.0  # a killed process loses nothing that was written; a power cut at most this much
+Inputs = Sequence[Mapping[str, str]]  # by role
 Answers = list[dict[str, Any]]  # for each text, the columns that predict adds
 
 
@@ -51,7 +52,7 @@ class Journal:
         except OSError as error:
             self._give_up(error)
 
-    def answers(self, texts: Sequence[str], compute: Callable[[Sequence[str]], Answers]) -> Answers:
+    def answers(self, texts: Inputs, compute: Callable[[Inputs], Answers]) -> Answers:
         """The answers to ``texts``: those of the run that was killed, as far as it came, else computed and kept."""
         key = hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
         if self._reading and (found := self._next(key)) is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,39 +12,49 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from weitiao.bundle import Bundle
+from weitiao.bundle import Bundle, BundleInfo
 from weitiao.data.aside import COLUMNS as ASIDE_COLUMNS
-from weitiao.data.columns import choose_columns
+from weitiao.data.columns import Columns, choose_columns
+from weitiao.data.load import Wanted, inputs_of
 from weitiao.data.read import Blank, Table, read_rows
 from weitiao.data.table import AnyRow
-from weitiao.data.values import text_of
 from weitiao.data.write import Writer, open_writer, refuse_impossible, refuse_overwriting
 from weitiao.errors import DataError, OutputError
 from weitiao.languages import say
 from weitiao.progress import progress
-from weitiao.runtime.engine import open_engine
-from weitiao.runtime.journal import Answers, open_journal
+from weitiao.runtime.engine import Engine, open_engine
+from weitiao.runtime.journal import Answers, Inputs, open_journal
+from weitiao.runtime.reasons import choose, span_of, with_reasons
+from weitiao.tasks import task_of
+from weitiao.tasks import wanted as wanted_by
 from weitiao.types import Prediction, SetAside
 
-ADDED = ("predicted_label", "confidence", "probabilities")
 CHUNK = 1024  # rows in memory at a time
+CHUNK_WITH_REASONS = 16  # they take a second or so each
 DIGITS = 6  # of a probability
 ASIDE_ENDING = ".set_aside.csv"
 
 
-def predict(
+def predict(  # noqa: PLR0913  the options of the verb
     bundle: Bundle | str | PathLike[str],
     data: str | PathLike[str],
     out: str | PathLike[str],
     *,
     text: str | None = None,
+    text_b: str | None = None,
+    question: str | None = None,
     encoding: str | None = None,
     digest: str | None = None,
     resume: bool = False,
+    reasons: bool = False,
+    method: str = "leave-out",
 ) -> dict[str, Any]:
-    """Write ``data`` to ``out`` with the columns predicted_label, confidence and probabilities (a JSON object) added.
+    """Write ``data`` to ``out`` with the answers' columns (`added_columns`) added; lists and objects are JSON in them.
 
-    ``text`` names the column to read (default: the bundle's, else found). Rows come in their order, `CHUNK` at a time.
+    ``text`` names the column to read (default: the bundle's, else found), ``text_b`` and ``question`` the other input's
+    where the bundle's task has one. Rows come in their order, `CHUNK` at a time. With ``reasons`` a column reasons as
+    well: the words that speak most for the label, found by ``method`` ("leave-out" or "gradients"), as a list of
+    objects with start, end, text and score; empty where none stands out.
     Each row keeps its place, so that the answers line up with the rows of ``data``: one whose text can't be used stays
     without an answer, one that can't be read becomes a blank row, and both are listed in ``<out>.set_aside.csv``; blank
     rows stay blank, but for those at the end. Neither file is there before it is whole. A run that is killed leaves its
@@ -58,9 +68,12 @@ def predict(
     opened = bundle if isinstance(bundle, Bundle) and digest is None else Bundle.open(_path_of(bundle), digest)
     target, aside = Path(out), Path(f"{out}{ASIDE_ENDING}")
     _refuse_places(opened, Path(data), target, aside)
+    why = choose(opened, method) if reasons else None
     table = read_rows(data, encoding=encoding)
-    column = text_column(opened, table, text)
-    if taken := [name for name in ADDED if name in table.columns]:
+    wanted = what_is_read(opened, table, {"text_b": text_b, "question": question})
+    columns = columns_read(opened, table, text, wanted)
+    added = [*added_columns(opened.info), *(["reasons"] if why else [])]
+    if taken := [name for name in added if name in table.columns]:
         raise DataError(
             say(
                 "{path} already has the column {taken}, which predict adds. Rename it or take it out.",
@@ -71,14 +84,18 @@ def predict(
     with ExitStack() as stack:
         journal = stack.enter_context(open_journal(target, opened, resume=resume))
         asides = stack.enter_context(open_writer(aside, ASIDE_COLUMNS, bom=True))
-        rows = stack.enter_context(open_writer(target, [*table.columns, *ADDED], bom=_wants_bom(table)))
+        rows = stack.enter_context(open_writer(target, [*table.columns, *added], bom=_wants_bom(table)))
         engine = open_engine(opened)
 
-        def answer(texts: Sequence[str]) -> Answers:
-            return [_added(prediction) for prediction in engine.predict(texts)]
+        def answer(texts: Inputs) -> Answers:
+            predictions = engine.predict(texts)
+            if why:
+                predictions = with_reasons(engine, [inputs["text"] for inputs in texts], predictions, why)
+            return [_added(engine, each, inputs) for each, inputs in zip(predictions, texts, strict=True)]
 
         began = time.perf_counter()
-        tally = _stream(lambda texts: journal.answers(texts, answer), table, column, rows, asides)
+        chunks = _chunks(table, _Reader(columns, wanted), CHUNK_WITH_REASONS if why else CHUNK)
+        tally = _stream(lambda texts: journal.answers(texts, answer), chunks, rows, asides)
     seconds = time.perf_counter() - began
     if not tally.set_aside:
         aside.unlink(missing_ok=True)
@@ -93,18 +110,33 @@ def predict(
         "blank": tally.blank,
         "set_aside_file": str(aside) if tally.set_aside else None,
         "notes": table.notes,
-        "text_column": column,
+        "text_column": columns.text,
         "resumed_from": journal.known or None,
         "seconds": seconds,
         "texts_per_second": (tally.predicted - journal.known) / seconds if seconds else 0.0,
     }
 
 
-def text_column(bundle: Bundle, table: Table, named: str | None = None) -> str:
-    """The column to read: the one ``named``, else the one the bundle was tuned on, else what the table suggests."""
-    if named is None and bundle.info.text_column in table.columns:
-        return bundle.info.text_column
-    return choose_columns(table, text=named, labelled=False).text
+def what_is_read(bundle: Bundle, table: Table, named: Mapping[str, str | None]) -> Wanted:
+    """What the bundle's task reads of a row: of inputs besides the text the columns ``named`` by role, else those that
+    the bundle was tuned on where ``table`` has them.
+    """
+    own = {role: column for role, column in bundle.info.columns.items() if column in table.columns}
+    return wanted_by(bundle.info.task, {**own, **{role: column for role, column in named.items() if column}})
+
+
+def columns_read(bundle: Bundle, table: Table, named: str | None, wanted: Wanted) -> Columns:
+    """The columns to read: those ``named``, else those the bundle was tuned on, else what the table suggests."""
+    text = named or (bundle.info.text_column if bundle.info.text_column in table.columns else None)
+    if text and not wanted.others and text in table.columns:
+        return Columns(text, None)
+    return choose_columns(table, text=text, labelled=False, others=wanted.others)
+
+
+def added_columns(info: BundleInfo) -> list[str]:
+    """The columns that predictions add: predicted_label, confidence and probabilities for one label for a text."""
+    first, *others = task_of(info.task).FIELDS
+    return [f"predicted_{first}", *others, *(["path"] if info.hierarchy else [])]
 
 
 @dataclass(slots=True)
@@ -120,18 +152,22 @@ class _Chunk:
     """Some rows to write, the texts among them with their places, those set aside, and how many are blank."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
+    texts: list[Mapping[str, str]] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     asides: list[SetAside] = field(default_factory=list)
     blank: int = 0
 
 
-def _stream(
-    answer: Callable[[Sequence[str]], Answers], table: Table, column: str, rows: Writer, asides: Writer
-) -> _Tally:
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    columns: Columns
+    wanted: Wanted
+
+
+def _stream(answer: Callable[[Inputs], Answers], chunks: Iterable[_Chunk], rows: Writer, asides: Writer) -> _Tally:
     tally = _Tally()
     with progress(say("Predicting"), None, say("rows")) as advance:
-        for chunk in _chunks(table, column):
+        for chunk in chunks:
             for place, added in zip(chunk.places, answer(chunk.texts), strict=True):
                 chunk.rows[place].update(added)
             rows.write(chunk.rows)
@@ -144,13 +180,13 @@ def _stream(
     return tally
 
 
-def _chunks(table: Table, column: str) -> Iterator[_Chunk]:
+def _chunks(table: Table, reader: _Reader, size: int) -> Iterator[_Chunk]:
     source = iter(table)
-    while some := list(islice(source, CHUNK)):
-        yield _chunk(some, column)
+    while some := list(islice(source, size)):
+        yield _chunk(some, reader)
 
 
-def _chunk(some: Sequence[AnyRow], column: str) -> _Chunk:
+def _chunk(some: Sequence[AnyRow], reader: _Reader) -> _Chunk:
     chunk = _Chunk()
     for row in some:
         if isinstance(row, Blank):
@@ -161,24 +197,35 @@ def _chunk(some: Sequence[AnyRow], column: str) -> _Chunk:
             chunk.asides.append(row)
             chunk.rows.append({})
             continue
-        text, problem = text_of(row.values.get(column))
+        inputs, problem = inputs_of(row, reader.columns, reader.wanted)
         if problem:
             raw = json.dumps(row.values, ensure_ascii=False, default=str)
             chunk.asides.append(SetAside(row.number, problem, raw))
         else:
             chunk.places.append(len(chunk.rows))
-            chunk.texts.append(text)
+            chunk.texts.append(inputs)
         chunk.rows.append(dict(row.values))
     return chunk
 
 
-def _added(prediction: Prediction) -> dict[str, Any]:
-    shares = {label: round(share, DIGITS) for label, share in prediction.probabilities.items()}
+def _added(engine: Engine, prediction: Prediction, inputs: Mapping[str, str]) -> dict[str, Any]:
+    values = rounded(engine.task.fields(prediction, inputs)).values()
+    added = dict(zip(added_columns(engine.bundle.info), values, strict=True))
+    if prediction.reasons is not None:
+        added["reasons"] = [span_of(span, inputs["text"]) for span in prediction.reasons]
     return {
-        "predicted_label": prediction.label,
-        "confidence": round(prediction.confidence, DIGITS),
-        "probabilities": json.dumps(shares, ensure_ascii=False),
+        name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+        for name, value in added.items()
     }
+
+
+def rounded(value: Any) -> Any:
+    """``value`` with every float in it rounded to `DIGITS`."""
+    if isinstance(value, float):
+        return round(value, DIGITS)
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    return [rounded(each) for each in value] if isinstance(value, list) else value
 
 
 def _wants_bom(table: Table) -> bool:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from weitiao.bundle import Bundle
 from weitiao.errors import BaseModelError, BundleError, require
 from weitiao.languages import say
+from weitiao.tasks import task_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from weitiao.pretrained.network import Network
     from weitiao.runtime.engine import Forward
 
 
@@ -25,15 +27,24 @@ def load_forward(bundle: Bundle, threads: int | None = None) -> Forward:
         torch.set_num_threads(threads)
     info = bundle.info
     try:
-        network = Network.load(bundle.path, len(info.labels), info.pooling)
+        network = Network.load(bundle.path, task_of(info.task).outputs(info), info.pooling)
     except (BaseModelError, OSError, ValueError, RuntimeError, KeyError) as error:
         raise BundleError(say("{path} can't be loaded with PyTorch: {why}", path=bundle.path, why=error)) from None
-    network.eval()
+    return TorchForward(network.eval(), half=info.precision == "bf16")
 
-    def forward(ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=info.precision == "bf16"):
-            logits = network(torch.from_numpy(ids), torch.from_numpy(mask))
+
+class TorchForward:
+    """The forward pass of ``network``, with ``half`` in bfloat16."""
+
+    def __init__(self, network: Network, *, half: bool) -> None:
+        self.network = network
+        self.half = half
+
+    def __call__(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Logits ``[batch, labels]`` of ids and mask ``[batch, length]``."""
+        import torch
+
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            logits = self.network(torch.from_numpy(ids), torch.from_numpy(mask))
         result: NDArray[np.float32] = logits.float().numpy()
         return result
-
-    return forward

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from weitiao import privacy
 from weitiao.languages import say
+from weitiao.runtime.predict import rounded
 from weitiao.serving import shapes
 from weitiao.serving.access import Caller
 from weitiao.serving.gate import Gate, dumped, response_to
@@ -59,23 +60,26 @@ def _prediction(app: FastAPI, service: Service) -> None:
         caller = service.access.admit(request, "predict")
         deadline = began + _timeout(request, settings.deadline_seconds)
         asked = parse(shapes.PredictRequest, await json_of(request, service))
+        chosen = service.models.choose(asked.model)
+        version, task = chosen[0], chosen[0].engine.task
         ids: list[str | int]
         if asked.items is not None:
-            ids, texts = [item.id for item in asked.items], [item.text for item in asked.items]
+            ids = [item.id for item in asked.items]
+            texts = usable([item.inputs for item in asked.items], "items", service, task)
         else:
-            texts = asked.texts or []
+            texts = usable([{"text": text} for text in asked.texts or []], "texts", service, task)
             ids = [str(number) for number in range(len(texts))]
-        texts = usable(texts, "texts" if asked.items is None else "items", service)
         told = request.state.told = {"key": caller.id, "texts": len(texts)}
         if settings.log_texts != "never":
-            told["text"] = texts if settings.log_texts == "plain" else await _masked(texts)
-        version, rows = await service.answer(caller, asked.model, texts, deadline)
+            told["text"] = await _shown(texts, settings.log_texts)
+        predictions = await service.answer(caller, chosen, texts, deadline)
         told |= {"model": version.model, "version": version.name}
-        labels = version.engine.labels
-        answers = [_answer(name, labels, row) for name, row in zip(ids, rows, strict=True)]
+        answers = [
+            {"id": name, **rounded(task.fields(prediction, inputs))}
+            for name, prediction, inputs in zip(ids, predictions, texts, strict=True)
+        ]
         if asked.echo != "none":
-            shown = texts if asked.echo == "plain" else await _masked(texts)
-            for answer, text in zip(answers, shown, strict=True):
+            for answer, text in zip(answers, await _shown(texts, asked.echo), strict=True):
                 answer["text"] = text
         return _json({"model": version.model, "version": version.name, "predictions": answers})
 
@@ -248,19 +252,12 @@ def _timeout(request: Request, most: float) -> float:
     return int(shown) / 1000
 
 
-async def _masked(texts: list[str]) -> list[str]:
-    """In a thread: the longest texts take seconds, in which others want their answers."""
-    return await asyncio.to_thread(lambda: [privacy.mask(text) for text in texts])
-
-
-def _answer(name: str | int, labels: list[str], row: list[float]) -> dict[str, Any]:
-    confidence = max(row)
-    return {
-        "id": name,
-        "label": labels[row.index(confidence)],
-        "confidence": confidence,
-        "probabilities": dict(zip(labels, row, strict=True)),
-    }
+async def _shown(texts: list[dict[str, str]], how: str) -> list[str]:
+    """Each text, its inputs on lines of their own: "plain" or "masked", which is done in a thread, for the longest
+    take seconds, in which others want their answers.
+    """
+    lines = ["\n".join(inputs.values()) for inputs in texts]
+    return lines if how == "plain" else await asyncio.to_thread(lambda: [privacy.mask(line) for line in lines])
 
 
 def _model(service: Service, model: str) -> Response:

@@ -10,19 +10,14 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from weitiao.serving.refusal import Refusal
+from weitiao.types import Prediction
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Probabilities = NDArray[np.float64]
-
-Compute = Callable[[Sequence[str]], "Probabilities"]  # texts -> [n, labels]
+Inputs = Sequence[Mapping[str, str]]  # by role
+Compute = Callable[[Inputs], list[Prediction]]
 SMOOTHING = 0.1  # weight of the newest batch in the moving average of seconds a text
 
 
@@ -30,13 +25,13 @@ SMOOTHING = 0.1  # weight of the newest batch in the moving average of seconds a
 class Work:
     """One request's texts on their way through the batcher."""
 
-    texts: Sequence[str]
+    texts: Inputs
     deadline: float
-    answer: asyncio.Future[Probabilities]
+    answer: asyncio.Future[list[Prediction]]
     arrived: float
     begun: int = 0  # texts handed to a batch so far
     refused: bool = False
-    rows: list[Any] = field(default_factory=list)
+    rows: list[Prediction] = field(default_factory=list)
 
 
 class Batcher:
@@ -70,8 +65,8 @@ class Batcher:
         rounds = -(-texts // self._quantum)
         return min(self.queued, len(self._works) * rounds * self._quantum) * self._seconds_a_text
 
-    async def submit(self, texts: Sequence[str], deadline: float) -> Probabilities:
-        """Probabilities ``[len(texts), labels]`` in order; ``deadline`` is a `time.monotonic` moment.
+    async def submit(self, texts: Inputs, deadline: float) -> list[Prediction]:
+        """The answers to ``texts`` in their order; ``deadline`` is a `time.monotonic` moment.
 
         Raises `Refusal` when the queue is full, when the deadline can't be met or passed, and when the engine failed.
         """
@@ -146,8 +141,6 @@ class Batcher:
         return batch
 
     def _answer(self, batch: list[tuple[Work, int, int]]) -> None:
-        import numpy as np
-
         texts = [text for work, begin, end in batch for text in work.texts[begin:end]]
         began = time.monotonic()
         try:
@@ -164,10 +157,10 @@ class Batcher:
         self._seconds_a_text += SMOOTHING * (each - self._seconds_a_text) if self._seconds_a_text else each
         done, at = [], 0
         for work, begin, end in batch:
-            work.rows.append(computed[at : at + end - begin])
+            work.rows += computed[at : at + end - begin]
             at += end - begin
             if end == len(work.texts):
-                done.append((work, work.rows[0] if len(work.rows) == 1 else np.concatenate(work.rows)))
+                done.append(work)
         self._loop.call_soon_threadsafe(_deliver, done)
         self._watch(len(texts), seconds)
 
@@ -176,10 +169,10 @@ class Batcher:
         self._loop.call_soon_threadsafe(_refuse, work, refusal)
 
 
-def _deliver(done: list[tuple[Work, Probabilities]]) -> None:
-    for work, rows in done:
+def _deliver(done: list[Work]) -> None:
+    for work in done:
         if not work.answer.done():
-            work.answer.set_result(rows)
+            work.answer.set_result(work.rows)
 
 
 def _refuse(work: Work, refusal: Refusal) -> None:

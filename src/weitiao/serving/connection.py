@@ -17,11 +17,14 @@ TOO_LARGE = (
 
 
 class Connection(HttpToolsProtocol):
-    """Ends connections whose headers don't: in time, or in size; and idle ones where there are too many.
+    """Ends connections whose headers don't: in time, or in size; and idle ones where there are more than `most`.
+
+    How many requests may be under way is the gate's to say, in the service's own words: uvicorn's limit is not used.
 
     It overrides nothing but the callbacks that asyncio and httptools call.
     """
 
+    most = 1000  # connections at a time
     used_at = 0.0  # when bytes came last, in the event loop's time
 
     _timer: asyncio.TimerHandle | None = None
@@ -33,7 +36,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self.used_at = self.loop.time()
         self._expect_headers()
-        if self.config.limit_concurrency and len(self.connections) >= self.config.limit_concurrency:
+        if len(self.connections) > self.most:
             self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -109,3 +112,8 @@ class Connection(HttpToolsProtocol):
         if self._timer:
             self._timer.cancel()
             self._timer = None
+
+
+def bounded(most: int) -> type[Connection]:
+    """The kind of connection of which there are at most ``most``, apart from those that a request is answered on."""
+    return type("Connection", (Connection,), {"most": most})

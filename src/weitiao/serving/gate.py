@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from weitiao.serving.service import Service
 
 ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+WATCHED = ("/healthz", "/readyz", "/metrics")  # answered at any load: who watches must see that it is high
 GONE = 499  # nginx's code for a client that went away
 log = logging.getLogger("weitiao.requests")
 
@@ -32,6 +33,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app, self._service = app, service
+        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
@@ -44,6 +46,7 @@ class Gate:
         shown = headers.get(b"x-request-id", "")
         state["request_id"] = shown if ID.fullmatch(shown) else secrets.token_hex(8)
         status = GONE
+        self._under_way += 1
 
         async def answered(message: Message) -> None:
             nonlocal status
@@ -65,7 +68,11 @@ class Gate:
             hosts = b",".join(
                 value for name, value in scope["headers"] if name == b"host"
             )  # of two, neither is loopback
-            if refusal := self._stranger(hosts.decode("latin-1"), headers.get(b"origin", "")):
+            refusal = self._stranger(hosts.decode("latin-1"), headers.get(b"origin", "")) or self._crowded(
+                scope["path"]
+            )
+            if refusal:
+                self._service.metrics.rejected(refusal.code)
                 await response_to(refusal, scope)(scope, _nothing, answered)
             else:
                 await self._app(scope, receive, answered)
@@ -75,6 +82,7 @@ class Gate:
             status = 500  # answered outside of us
             raise
         finally:
+            self._under_way -= 1
             seconds = time.perf_counter() - began
             route = getattr(scope.get("route"), "path", "unmatched")
             self._service.metrics.request(route, status, seconds)
@@ -99,6 +107,10 @@ class Gate:
             message = say("Without keys, this service answers to localhost and 127.0.0.1 only, and to no other site.")
             return Refusal(403, "host", message)
         return None
+
+    def _crowded(self, path: str) -> Refusal | None:
+        crowded = self._under_way > self._service.settings.max_connections and path not in WATCHED
+        return Refusal.too_many() if crowded else None
 
 
 def response_to(refusal: Refusal, scope: Scope) -> Response:

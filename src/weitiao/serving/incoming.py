@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import ClientDisconnect
 
@@ -47,8 +47,10 @@ async def body_of(request: Request, service: Service) -> bytes:
     return b"".join(parts)
 
 
-def usable(texts: list[str], where: str, service: Service) -> list[str]:
-    """The texts as the engine is to read them. Raises `Refusal` 422 for too many, too long, empty."""
+def usable(texts: list[dict[str, str]], where: str, service: Service, task: Any) -> list[dict[str, str]]:
+    """The inputs, each by role, as the engine is to read them for ``task``. Raises `Refusal` 422 for too many, too
+    long, empty, one too few or too many.
+    """
     settings = service.settings
     if len(texts) > settings.max_texts:
         raise Refusal(
@@ -56,15 +58,21 @@ def usable(texts: list[str], where: str, service: Service) -> list[str]:
             "too_many_texts",
             say("{count} texts came; at most {most} are taken.", count=len(texts), most=settings.max_texts),
         )
-    found, faults = [], []
-    for number, text in enumerate(texts):
-        read, problem = text_of(text)
-        if len(text) > settings.max_characters:
-            problem = say("the text is longer than {limit:,} characters", limit=settings.max_characters)
-        if problem:
-            place = f"{where}.{number}" + ("" if where == "texts" else ".text")
+    found: list[dict[str, str]] = []
+    faults = []
+    for number, inputs in enumerate(texts):
+        place = f"{where}.{number}"
+        if inputs.keys() != set(task.INPUTS):
+            problem = say("this model reads {inputs}; send them as items", inputs=", ".join(task.INPUTS))
             faults.append({"where": place, "problem": problem})
-        found.append(read)
+            continue
+        found.append({})
+        for role, text in inputs.items():
+            found[-1][role], problem = text_of(text, whole=task.BY_TOKEN)
+            if len(text) > settings.max_characters:
+                problem = say("the text is longer than {limit:,} characters", limit=settings.max_characters)
+            if problem:
+                faults.append({"where": place + ("" if where == "texts" else f".{role}"), "problem": problem})
     if faults:
         raise Refusal(
             422,

@@ -90,17 +90,17 @@ class Metrics:
         self._rejected.labels(reason).inc()
 
     def predictions(self, version: Version, labels: list[str], confidences: list[float]) -> None:
-        """Texts were answered by ``version``."""
+        """Texts were answered by ``version``: each has a confidence, and any number of the labels."""
         names = (version.model, version.name)
         now = self._now()
-        self._texts.labels(*names).inc(len(labels))
+        self._texts.labels(*names).inc(len(confidences))
         for label, count in Counts(labels).items():
             self._predictions.labels(*names, label).inc(count)
             now.labels[label] += count
         confidence = self._confidence.labels(*names)
         for value in confidences:
             confidence.observe(value)
-        now.texts += len(labels)
+        now.texts += len(confidences)
         now.confidence += sum(confidences)
 
     def batch(self, version: Version, texts: int, seconds: float) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,12 +20,8 @@ from weitiao.runtime.engine import Engine, open_engine
 from weitiao.serving.batcher import Batcher
 from weitiao.serving.refusal import Refusal
 from weitiao.serving.settings import ServiceSettings
-from weitiao.tasks.classify import probabilities
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from weitiao.store import Store
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -80,6 +76,9 @@ class Version:
         return Source(path=str(self.bundle.path.absolute()), digest=self.bundle.digest)
 
 
+Chosen = tuple[Version, list[Version]]  # who answers a request, and who shadows it
+
+
 class Models:
     """All models of one service. Its coroutines run in the service's event loop; changes happen one at a time."""
 
@@ -112,7 +111,7 @@ class Models:
                 await self._load(model, version, path, bundle.digest)
                 self._set(model, Routes(percent={version: 100}))
 
-    def choose(self, model: str | None) -> tuple[Version, list[Version]]:
+    def choose(self, model: str | None) -> Chosen:
         """The version that answers this request, and those that shadow it. Raises `Refusal` for an unknown model."""
         name = model or self.default
         routes = self.routes.get(name)
@@ -196,17 +195,12 @@ class Models:
         def opened() -> Engine:
             engine = open_engine(path, digest, self._settings.threads)
             for text in WARM_UP:
-                engine.logits([text])
+                engine.predict([dict.fromkeys(engine.task.INPUTS, text)])
             return engine
 
         engine = await asyncio.to_thread(opened)
-        temperature = engine.bundle.info.temperature
-
-        def compute(texts: Sequence[str]) -> NDArray[np.float64]:
-            return probabilities(engine.logits(texts), temperature)
-
         batcher = Batcher(
-            compute,
+            engine.predict,
             batch_texts=self._settings.batch_texts,
             wait=self._settings.wait_ms / 1000,
             queue_texts=self._settings.queue_texts,
@@ -265,6 +259,7 @@ class Models:
                         "digest": version.bundle.digest,
                         "engine": version.bundle.info.engine,
                         "precision": version.bundle.info.precision,
+                        "task": version.bundle.info.task,
                         "labels": version.engine.labels,
                         "loaded_at": version.loaded_at,
                         "queued_texts": version.batcher.queued,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 ROOM = "weitiao.serving"
 TRIED_TEXTS = 20  # at once
+SEPARATOR = re.compile(r"\s*(?:\t|\|\|\|)\s*")  # between a pair's texts, or a question and its text
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -159,10 +161,13 @@ async def _answer(request: Request, service: Service, caller: Caller, tried: Att
             "too_many_texts",
             say("{count} texts came; at most {most} are taken.", count=len(lines), most=TRIED_TEXTS),
         )
-    texts = usable(lines, "texts", service)
+    chosen = service.models.choose(tried.model or None)
+    version, roles = chosen[0], chosen[0].engine.task.INPUTS
+    parts = [dict(zip(roles, SEPARATOR.split(line, len(roles) - 1), strict=False)) for line in lines]
+    texts = usable(parts, "texts", service, version.engine.task)
     request.state.told = {"key": caller.id, "texts": len(texts)}
     deadline = time.monotonic() + service.settings.deadline_seconds
-    version, rows = await service.answer(caller, tried.model or None, texts, deadline)
+    predictions = await service.answer(caller, chosen, texts, deadline)
     request.state.told |= {"model": version.model, "version": version.name}
     tried.answered_by = f"{version.model} {version.name}"
-    tried.answers = answer_views(version, lines, rows)
+    tried.answers = answer_views(lines, texts, predictions)

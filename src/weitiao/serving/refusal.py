@@ -45,6 +45,11 @@ class Refusal(Exception):
         return cls(503, "queue_full", say("Too many texts wait already. Come back later."), wait)
 
     @classmethod
+    def too_many(cls) -> Self:
+        """503: more requests are under way than the service takes at a time."""
+        return cls(503, "busy", say("Too many requests are being answered already. Come back later."), 1)
+
+    @classmethod
     def too_late(cls, wait: float) -> Self:
         """503: the answer would come after the request's deadline."""
         return cls(503, "deadline", say("The answer would come after the request's deadline. Come back later."), wait)

@@ -103,7 +103,7 @@ def server_of(service: Service, app: Any) -> uvicorn.Server:
     """uvicorn with our limits; SIGTERM and SIGINT drain it first, a second one ends the draining."""
     import uvicorn
 
-    from weitiao.serving.connection import Connection
+    from weitiao.serving.connection import bounded
 
     settings = service.settings
 
@@ -132,7 +132,7 @@ def server_of(service: Service, app: Any) -> uvicorn.Server:
     return Server(
         uvicorn.Config(
             app,
-            http=Connection,
+            http=bounded(settings.max_connections),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -140,7 +140,6 @@ def server_of(service: Service, app: Any) -> uvicorn.Server:
             server_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
-            limit_concurrency=settings.max_connections,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=max(1, round(settings.shutdown_seconds)),
             ssl_certfile=settings.tls_cert,

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Self
 from weitiao.alerts import Alarms, Courier
 from weitiao.errors import WeitiaoError
 from weitiao.serving.access import Access, Caller
+from weitiao.serving.batcher import Inputs
 from weitiao.serving.metrics import Metrics
-from weitiao.serving.models import Models, Version
+from weitiao.serving.models import Chosen, Models, Version
 from weitiao.serving.refusal import Refusal
 from weitiao.serving.settings import ServiceSettings
+from weitiao.tasks import same_answer
+from weitiao.types import Prediction
 
 if TYPE_CHECKING:
     from weitiao.store import Store
@@ -24,6 +27,11 @@ if TYPE_CHECKING:
 COURIER_SECONDS = 5.0  # that an alert under way has to arrive before the end
 USAGE_SECONDS = 5.0  # between writes of what keys used
 log = logging.getLogger("weitiao.serving")
+
+
+def labels_told(answer: Prediction) -> list[str]:
+    """Every label that an answer gives, as often as it gives it."""
+    return list(answer.labels) or [span.label for span in answer.spans] or ([answer.label] if answer.label else [])
 
 
 @dataclass(eq=False)
@@ -76,30 +84,28 @@ class Service:
         self.draining = True
         self.metrics.closing()
 
-    async def answer(
-        self, caller: Caller, model: str | None, texts: list[str], deadline: float
-    ) -> tuple[Version, list[list[float]]]:
-        """The version that answered and its rounded probabilities ``[texts][labels]``, charged to the caller's day.
+    async def answer(self, caller: Caller, chosen: Chosen, texts: Inputs, deadline: float) -> list[Prediction]:
+        """The answers of the version that `Models.choose` chose, charged to the caller's day.
 
         Raises `Refusal`, and then charges nothing.
         """
-        version, shadows = self.models.choose(model)
+        version, shadows = chosen
         self.access.count_texts(caller, len(texts))
         try:
             computed = await version.batcher.submit(texts, deadline)
         except BaseException:  # a client that left is charged nothing either
             self.access.give_back(caller, len(texts))
             raise
-        rows: list[list[float]] = computed.round(6).tolist()
-        winners = computed.argmax(axis=1).tolist()
-        labels = version.engine.labels
-        told = [labels[winner] for winner in winners]
-        self.metrics.predictions(version, told, [max(row) for row in rows])
+        self.metrics.predictions(
+            version,
+            [label for answer in computed for label in labels_told(answer)],
+            [answer.confidence for answer in computed],
+        )
         for shadow in shadows:
             # A shadow must never cost the answers that count: it is asked only while its queue is nearly empty.
             if shadow.batcher.queued < self.settings.batch_texts:
-                self.keep(self._shadow(shadow, texts, told))
-        return version, rows
+                self.keep(self._shadow(shadow, texts, computed))
+        return computed
 
     def keep(self, work: object) -> None:
         """Run a coroutine beside the requests, until it ends or the service stops."""
@@ -117,13 +123,11 @@ class Service:
         await asyncio.to_thread(self.access.write_used, self.access.take_used())
         await asyncio.to_thread(self.courier.stop, COURIER_SECONDS)
 
-    async def _shadow(self, shadow: Version, texts: list[str], told: list[str]) -> None:
+    async def _shadow(self, shadow: Version, texts: Inputs, told: list[Prediction]) -> None:
         with contextlib.suppress(Refusal):
             computed = await shadow.batcher.submit(texts, time.monotonic() + self.settings.deadline_seconds)
-            same = sum(
-                shadow.engine.labels[winner] == label
-                for winner, label in zip(computed.argmax(axis=1).tolist(), told, strict=True)
-            )
+            info = shadow.bundle.info
+            same = sum(same_answer(info, one, other) for one, other in zip(computed, told, strict=True))
             self.metrics.shadow(shadow, same, len(told) - same)
 
     async def _watch(self) -> None:

@@ -25,10 +25,20 @@ class Asked(BaseModel):
 
 
 class Item(Asked):
-    """A text with the caller's own id, which comes back with its answer."""
+    """A text with the caller's own id, which comes back with its answer; a pair's other text, or a question, as the
+    model's task asks for it.
+    """
 
     id: Id
     text: str
+    text_b: str | None = None
+    question: str | None = None
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """What came, by role."""
+        found = {"text": self.text, "text_b": self.text_b, "question": self.question}
+        return {role: text for role, text in found.items() if text is not None}
 
 
 class PredictRequest(Asked):
@@ -53,13 +63,41 @@ class PredictRequest(Asked):
         return self
 
 
-class Answer(BaseModel):
-    """The answer to one text; ``probabilities`` by label add up to 1."""
+class Part(BaseModel):
+    """A part of the text: the characters from ``start`` up to, not including, ``end``."""
 
-    id: str | int
+    start: int
+    end: int
+    label: str
+    text: str
+    confidence: float
+
+
+class Level(BaseModel):
+    """One level of a hierarchical label."""
+
     label: str
     confidence: float
-    probabilities: dict[str, float]
+
+
+class Answer(BaseModel):
+    """The answer to one text, with what its task answers.
+
+    classify, pair: label, confidence, probabilities (by label, adding up to 1) and, of hierarchical labels, path;
+    multilabel: labels, probabilities; similarity: score; tag: spans; qa: answer and start (null without one),
+    confidence.
+    """
+
+    id: str | int
+    label: str | None = None
+    confidence: float | None = None
+    probabilities: dict[str, float] | None = None
+    path: list[Level] | None = None
+    labels: list[str] | None = None
+    score: float | None = None
+    spans: list[Part] | None = None
+    answer: str | None = None
+    start: int | None = None
     text: str | None = None
 
 
@@ -88,6 +126,7 @@ class VersionState(BaseModel):
 
     version: str
     digest: str
+    task: str
     engine: str
     precision: str
     labels: list[str]

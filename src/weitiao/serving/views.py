@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from weitiao.serving.access import Caller
-    from weitiao.serving.models import Version
     from weitiao.serving.service import Service
     from weitiao.store import Store
+    from weitiao.types import Prediction
 
 BARS = 5  # of an answer
 LABELS_SHOWN = 8  # the others are folded
@@ -54,7 +54,7 @@ def page_view(request: Request, service: Service, caller: Caller, tried: Attempt
         "models": list(service.models.routes),
         "default": service.models.default,
         "may_try": "predict" in caller.scopes,
-        "curl": _curl(request, service.access.open),
+        "curl": _curl(request, service),
     }
 
 
@@ -82,23 +82,32 @@ async def state_view(service: Service, caller: Caller) -> dict[str, Any]:
     }
 
 
-def answer_views(version: Version, lines: Sequence[str], rows: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
-    """Each text with its label, confidence, most probable labels and the kinds of personal data that it holds."""
+def answer_views(
+    lines: Sequence[str], texts: Sequence[Mapping[str, str]], predictions: Sequence[Prediction]
+) -> list[dict[str, Any]]:
+    """Each line with its answer, confidence, most probable labels and the kinds of personal data that it holds."""
     kinds = kind_names()
     found = []
-    for line, row in zip(lines, rows, strict=True):
-        bars = _bars(dict(zip(version.engine.labels, row, strict=True)))[:BARS]
+    for line, inputs, answer in zip(lines, texts, predictions, strict=True):
         held = dict.fromkeys(finding.kind for finding in privacy.find(line))
         found.append(
             {
                 "text": clamp(line, TEXT_COLUMNS),
-                "label": bars[0][0],
-                "confidence": f"{bars[0][1]:.1%}",
-                "bars": bars,
+                "label": _answer(answer, inputs["text"]),
+                "confidence": "" if answer.score is not None else f"{answer.confidence:.1%}",
+                "bars": _bars(answer.probabilities)[:BARS],
                 "held": [kinds[kind] for kind in held],
             }
         )
     return found
+
+
+def _answer(answer: Prediction, text: str) -> str:
+    if answer.score is not None:
+        return f"{answer.score:.3g}"
+    if answer.spans:
+        return " · ".join(f"{text[span.start : span.end]} [{span.label}]" for span in answer.spans)
+    return " · ".join(answer.labels) or answer.label or say("nothing")
 
 
 def in_words(refusal: Refusal) -> str:
@@ -189,9 +198,13 @@ def _bars(shares: Mapping[str, float]) -> list[tuple[str, float]]:
     return sorted(shares.items(), key=lambda item: -item[1])
 
 
-def _curl(request: Request, is_open: bool) -> str:
-    body = json.dumps({"texts": [say("The room was clean and quiet.")]}, ensure_ascii=False)
-    key = "" if is_open else "  -H 'Authorization: Bearer wt_…' \\\n"
+def _curl(request: Request, service: Service) -> str:
+    example = say("The room was clean and quiet.")
+    versions = service.models.versions.get(service.models.default, {})
+    roles = next(iter(versions.values())).engine.task.INPUTS if versions else ("text",)
+    asked = {"texts": [example]} if len(roles) == 1 else {"items": [{"id": 1, **dict.fromkeys(roles, example)}]}
+    body = json.dumps(asked, ensure_ascii=False)
+    key = "" if service.access.open else "  -H 'Authorization: Bearer wt_…' \\\n"
     address = shlex.quote(f"{request.url.scheme}://{request.url.netloc}/v1/predict")
     return f"curl -s {address} \\\n{key}  -H 'Content-Type: application/json' \\\n  -d {shlex.quote(body)}"
 

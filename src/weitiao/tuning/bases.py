@@ -11,7 +11,6 @@ from weitiao.pretrained.bases import resolve
 from weitiao.pretrained.packaged import PACKAGED
 
 ENGLISH_ENOUGH = 0.97  # share of texts without Chinese or another non-Latin script
-CHARACTERS_A_TOKEN = {"zh": 1.6, "en": 4.2}  # of e5's and MiniLM's own pieces, for a first guess
 FEW_ROWS_A_CLASS = 30
 
 
@@ -45,14 +44,17 @@ def bases(
 
 
 def _suggest(data: str, text: str | None, label: str | None) -> dict[str, Any]:
-    from weitiao.data.check import check
+    from weitiao.data.language import language, shares
+    from weitiao.data.lengths import CHARACTERS_A_TOKEN, lengths
+    from weitiao.data.load import deduplicate, load
 
-    found = check(data, text=text, label=label)
-    languages, length = found["languages"], found["characters"]
+    dataset = deduplicate(load(data, text=text, label=label))
+    languages = shares([language(each) for each in dataset.texts])
+    length = lengths([len(each) for each in dataset.texts])
     english = languages.get("en", 0.0) >= ENGLISH_ENOUGH
     chosen = "minilm" if english else "e5-small"
     tokens = length["p95"] / CHARACTERS_A_TOKEN["en" if english else "zh"]
-    a_class = found["usable"] / max(1, len(found["classes"]))
+    a_class = len(dataset.examples) / max(1, len(set(dataset.labels)))
     why = [
         say("All texts are English: MiniLM is half as deep as e5-small and as good on English.")
         if english
@@ -79,5 +81,5 @@ def _suggest(data: str, text: str | None, label: str | None) -> dict[str, Any]:
         "suggested": chosen,
         "method": method,
         "why": why,
-        "data": {key: found[key] for key in ("usable", "languages", "characters")},
+        "data": {"usable": len(dataset.examples), "languages": languages, "characters": length},
     }

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from weitiao.tasks.losses import IGNORED
 
 BATCHES_IN_A_BUCKET = 50  # enough that lengths in a batch are alike, few enough that batches differ between epochs
-CHUNK = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Token ids a text, with its label's index (-1 where there is none)."""
+    """Token ids a window, with its target: ``gold`` is [n] or [n, outputs], or a list of [length] by token."""
 
     ids: list[list[int]]
-    gold: Tensor
+    gold: Tensor | list[Tensor]
     pad: int
 
     def __len__(self) -> int:
@@ -30,22 +32,32 @@ class Encoded:
         """Tokens a text, [n]."""
         return np.array([len(ids) for ids in self.ids], dtype=np.int64)
 
+    def take(self, rows: Sequence[int]) -> Encoded:
+        """Those at ``rows``, in that order."""
+        gold = self.gold[list(rows)] if isinstance(self.gold, Tensor) else [self.gold[row] for row in rows]
+        return Encoded([self.ids[row] for row in rows], gold, self.pad)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``input_ids`` and ``attention_mask`` [batch, length], ``gold`` [batch]."""
+    """``input_ids`` and ``attention_mask`` [batch, length]; ``gold`` [batch], [batch, outputs] or [batch, length]."""
 
     input_ids: Tensor
     attention_mask: Tensor
     gold: Tensor
 
 
-def encode(tokenizer: Any, texts: Sequence[str], gold: Sequence[int], pad: int) -> Encoded:
-    """``tokenizer`` is a tokenizers.Tokenizer with truncation set and padding off."""
-    ids: list[list[int]] = []
-    for start in range(0, len(texts), CHUNK):
-        ids.extend(encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts[start : start + CHUNK])))
-    return Encoded(ids, torch.tensor(gold, dtype=torch.long), pad)
+def encoded(ids: list[list[int]], targets: Sequence[Any], pad: int, *, by_token: bool = False) -> Encoded:
+    """Windows with their targets: numbers, lists of one length, or with ``by_token`` a list as long as the window."""
+    if by_token:
+        return Encoded(ids, [torch.tensor(target, dtype=torch.long) for target in targets], pad)
+    return Encoded(ids, torch.tensor(targets) if len(targets) else torch.zeros(0, dtype=torch.long), pad)
+
+
+def places(rows: Encoded) -> np.ndarray[Any, Any]:
+    """The targets of rows that have one class each, [n]."""
+    assert isinstance(rows.gold, Tensor)
+    return rows.gold.numpy()
 
 
 def collate(encoded: Encoded, rows: Sequence[int]) -> Batch:
@@ -57,7 +69,10 @@ def collate(encoded: Encoded, rows: Sequence[int]) -> Batch:
         ids = encoded.ids[row]
         input_ids[at, : len(ids)] = torch.tensor(ids)
         mask[at, : len(ids)] = 1
-    return Batch(input_ids, mask, encoded.gold[list(rows)])
+    gold = encoded.gold
+    if isinstance(gold, Tensor):
+        return Batch(input_ids, mask, gold[list(rows)])
+    return Batch(input_ids, mask, pad_sequence([gold[row] for row in rows], batch_first=True, padding_value=IGNORED))
 
 
 def epoch_order(lengths: np.ndarray[Any, Any], batch_size: int, generator: np.random.Generator) -> list[list[int]]:

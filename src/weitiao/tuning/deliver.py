@@ -7,12 +7,11 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from weitiao import machine
-from weitiao.bundle import BundleInfo, create, model_card, verify
+from weitiao.bundle import create, model_card, verify
 from weitiao.bundle.write import refusals_told
 from weitiao.data.aside import write_set_aside
 from weitiao.data.partition import Partition
@@ -52,11 +51,11 @@ def deliver(job: Job, result: Result, place: Path, report: Path) -> dict[str, An
         "data": job.parts.where,
         "history": result.learned.history,
         "texts_per_second": result.texts_per_second,
-        "n_train": len(job.rows["train"]),
-        "n_dev": len(job.rows["dev"]),
-        "n_test": len(job.rows["test"]),
+        "n_train": len(job.parts.train),
+        "n_dev": len(job.parts.dev),
+        "n_test": len(job.parts.test),
         "loop_seconds": result.learned.loop_seconds,
-        "temperature": result.temperature,
+        "temperature": result.info.temperature,
         "origins": job.origins,
         "duplicates": job.parts.dataset.duplicates,
         "blank": job.parts.dataset.blank,
@@ -105,38 +104,22 @@ def set_aside(parts: Partition) -> int:
 
 
 def _predictions(job: Job, result: Result) -> list[Prediction]:
-    from weitiao.tasks.classify import answers
-
     ids = [example.id for example in job.parts.test]
-    return answers(result.test_logits, job.parts.labels, result.temperature, ids) if ids else []
+    found: list[Prediction] = job.task.answers(result.info, job.readings["test"], result.test_scores, ids)
+    return found
 
 
 def _figures(job: Job, predictions: list[Prediction]) -> dict[str, Any]:
-    from weitiao.evaluation.evaluate import evaluate_predictions
+    from weitiao.evaluation.evaluate import figures_of
 
-    gold = [example.label or "" for example in job.parts.test]
-    return evaluate_predictions(job.parts.labels, gold, predictions, job.recipe.seed) if gold else {}
+    return figures_of(job.info, job.parts.test, predictions, job.recipe.seed) if job.parts.test else {}
 
 
 def _write(job: Job, result: Result, place: Path, told: dict[str, Any]) -> dict[str, Any]:
     """Make the bundle; returns seconds, peak_memory_mb and predicted, which are known once its weights are written."""
     import tomli_w
 
-    info = BundleInfo(
-        task=job.recipe.task,
-        labels=job.parts.labels,
-        text_column=job.parts.dataset.text_column,
-        label_column=job.parts.dataset.label_column,
-        base={key: value for key, value in asdict(job.base).items() if key != "path"},
-        precision="bf16" if job.recipe.precision == "bf16" else "fp32",
-        temperature=result.temperature,
-        max_length=job.recipe.max_length or job.base.max_length,
-        prefix=job.base.prefix,
-        pad_token_id=job.rows["train"].pad,
-        pooling=job.base.pooling,
-        data=job.parts.where,
-        metrics=told.get("metrics", {}),
-    )
+    info = result.info.model_copy(update={"metrics": told.get("metrics", {})})
     foretold = result.learned.foretold
     machine.release_memory()  # what training freed, before the weights are copied to be written
     with create(place, info) as folder:

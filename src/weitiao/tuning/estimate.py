@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from weitiao.machine import peak_memory_mb, release_memory, resident_memory_mb
-from weitiao.tuning.batches import Encoded, by_length, collate, epoch_order
-from weitiao.tuning.loop import Loss, Schedule, infer, optimizer_of, restore, train_step, trainable_state
+from weitiao.tasks.losses import Loss
+from weitiao.tuning.batches import Encoded, by_length, collate, epoch_order, places
+from weitiao.tuning.loop import Schedule, infer, optimizer_of, restore, train_step, trainable_state
 
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
@@ -101,9 +102,8 @@ def rehearse_inference(network: Network, rows: Encoded, bf16: bool, what: str = 
     chosen = sorted({int(q * (len(batches) - 1)) for q in (0.0, *QUANTILES)})
     seen, taken = [], []
     for at in [chosen[0], *chosen]:  # the longest batch comes first, and once more to warm up
-        part = Encoded([rows.ids[row] for row in batches[at]], rows.gold[batches[at]], rows.pad)
         began = time.monotonic()
-        infer(network, part, bf16, what)
+        infer(network, rows.take(batches[at]), bf16, what)
         seen.append(float(sizes[at]))
         taken.append(time.monotonic() - began)
     return _total(sizes, seen[1:], taken[1:])
@@ -132,10 +132,10 @@ def foretell_head(network: Network, rows: dict[str, Encoded], bf16: bool, recipe
     features = rehearse_inference(network, train, bf16, "features")
     rest = 2 * rehearse_inference(network, dev, bf16) + rehearse_inference(network, test, bf16)
     shuffled = np.random.default_rng(recipe.seed).permutation(len(train))
-    one_of_each = np.unique(train.gold.numpy(), return_index=True)[1]  # the solver must meet every label
+    one_of_each = np.unique(places(train), return_index=True)[1]  # the solver must meet every label
     some = np.union1d(shuffled[:SAMPLE], one_of_each)
-    sample = Encoded([train.ids[row] for row in some], train.gold[some], train.pad)
-    known = infer(network, sample, bf16, "features"), sample.gold.numpy()
+    sample = train.take(some.tolist())
+    known = np.stack(infer(network, sample, bf16, "features")), places(sample)
     began = time.monotonic()
     fit(network, recipe, known, known)
     fitting = (time.monotonic() - began) * len(train) / len(sample)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weitiao.bundle import BundleInfo
 from weitiao.data.partition import Partition
+from weitiao.tasks import task_of
+from weitiao.tasks.windows import Reading
 from weitiao.tuning.recipe import Recipe
 from weitiao.types import Base
 
@@ -19,14 +22,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything that is decided before the first step."""
+    """Everything that is decided before the first step; ``info`` says how texts are read and answered.
+
+    ``readings`` and ``rows`` are of "train", "dev" and "test": the windows, and what the network learns from them.
+    """
 
     recipe: Recipe
     origins: dict[str, str]
     base: Base
     parts: Partition
     tokenizer: Any
-    rows: dict[str, Encoded]  # "train", "dev", "test"
+    info: BundleInfo
+    readings: dict[str, Reading]
+    rows: dict[str, Encoded]
+
+    @property
+    def task(self) -> Any:
+        """The module of the task."""
+        return task_of(self.info.task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +58,11 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The tuned network and what it answers to the test rows: logits [n, labels]."""
+    """The tuned network, how its logits are to be answered with, and those of the test rows' windows."""
 
     network: Network
     learned: Learned
-    temperature: float
-    test_logits: np.ndarray[Any, Any]
+    info: BundleInfo
+    test_scores: list[np.ndarray[Any, Any]]
     texts_per_second: float
     resumed_from: int | None = None  # the step that a killed run had saved

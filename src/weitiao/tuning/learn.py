@@ -25,7 +25,6 @@ def learn(job: Job, network: Network, checkpoints: Checkpoints) -> Learned:
     """Through the training loop: every method but the linear probe. A run that was cut short goes on."""
     import torch
 
-    from weitiao.tasks.classify import loss_of
     from weitiao.tuning.estimate import Foretold, foretell
     from weitiao.tuning.live import live_table
     from weitiao.tuning.loop import train
@@ -35,8 +34,8 @@ def learn(job: Job, network: Network, checkpoints: Checkpoints) -> Learned:
     method = importlib.import_module(METHODS[recipe.method])
     used = {token for ids in rows.ids for token in ids} | {rows.pad}
     method.prepare(network, recipe, torch.tensor(sorted(used)))
-    counts = torch.bincount(rows.gold, minlength=len(job.parts.labels)).tolist()
-    loss = loss_of(counts, recipe.label_smoothing, recipe.class_weights == "balanced")
+    targets = rows.gold.tolist() if isinstance(rows.gold, torch.Tensor) else [each.tolist() for each in rows.gold]
+    loss = job.task.loss_of(targets, job.info, recipe.label_smoothing, recipe.class_weights == "balanced")
     if checkpoints.saved:
         foretold = Foretold(**checkpoints.about["foretold"])
         step, steps = checkpoints.saved.standing["step"], schedule.steps(len(rows))
@@ -48,7 +47,7 @@ def learn(job: Job, network: Network, checkpoints: Checkpoints) -> Learned:
         _tell_foretold(foretold)
     score = _dev_score(job, schedule.bf16) if len(job.rows["dev"]) else None
     torch.manual_seed(recipe.seed)
-    with live_table() as watch:
+    with live_table(job.task.METRIC.replace("_", "-").replace("f1", "F1")) as watch:
         history = train(network, rows, loss, schedule, score, watch, checkpoints)
     seconds = history[-1]["seconds"]
     method.finish(network)
@@ -57,6 +56,9 @@ def learn(job: Job, network: Network, checkpoints: Checkpoints) -> Learned:
 
 def learn_head(job: Job, network: Network) -> Learned:
     """The linear probe: features once, then a convex fit."""
+    import numpy as np
+
+    from weitiao.tuning.batches import places
     from weitiao.tuning.estimate import foretell_head
     from weitiao.tuning.loop import infer
     from weitiao.tuning.methods import head
@@ -69,20 +71,21 @@ def learn_head(job: Job, network: Network) -> Learned:
     for name in ("train", "dev"):
         rows = job.rows[name]
         with progress(say("Encoding"), len(rows), say("texts")) as advance:
-            parts.append((infer(network, rows, bf16, "features", advance), rows.gold.numpy()))
-    history = head.fit(network, job.recipe, parts[0], parts[1])
+            parts.append((infer(network, rows, bf16, "features", advance), places(rows)))
+    train, dev = ((np.stack(features) if features else np.zeros((0, 0)), gold) for features, gold in parts)
+    history = head.fit(network, job.recipe, train, dev)
     return Learned(history, foretold, began, time.monotonic() - began)
 
 
 def _dev_score(job: Job, bf16: bool) -> Any:
-    from sklearn.metrics import f1_score
-
     from weitiao.tuning.loop import infer
 
-    dev = job.rows["dev"]
+    dev = job.parts.dev
 
     def score(network: Network) -> float:
-        return float(f1_score(dev.gold.numpy(), infer(network, dev, bf16).argmax(1), average="macro"))
+        scores = infer(network, job.rows["dev"], bf16)
+        found = job.task.answers(job.info, job.readings["dev"], scores, [example.id for example in dev])
+        return float(job.task.score(job.info, dev, found))
 
     return score
 

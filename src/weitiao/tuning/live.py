@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from weitiao.languages import say
 from weitiao.progress import SECONDS_BETWEEN_LINES, clock
 from weitiao.tuning.loop import Progress
-
-HEADINGS = ("epoch", "step", "loss", "dev macro-F1", "learning rate", "texts/s", "time left")
 
 
 def _cells(now: Progress) -> tuple[str, ...]:
@@ -29,10 +27,17 @@ def _cells(now: Progress) -> tuple[str, ...]:
 
 
 @contextmanager
-def live_table() -> Iterator[Callable[[Progress], None]]:
-    """Yield a watcher for the training loop: a live table on a terminal, else lines, on standard error."""
+def live_table(metric: str) -> Iterator[Callable[[Progress], None]]:
+    """Yield a watcher for the training loop: a live table on a terminal, else lines, on standard error.
+
+    ``metric`` is what dev rows are scored by.
+    """
+    headings = [
+        *(say("epoch"), say("step"), say("loss"), say("dev {metric}", metric=metric)),
+        *(say("learning rate"), say("texts/s"), say("time left")),
+    ]
     if not sys.stderr.isatty():
-        yield _lines()
+        yield _lines(headings)
         return
     from rich.console import Console
     from rich.live import Live
@@ -41,7 +46,7 @@ def live_table() -> Iterator[Callable[[Progress], None]]:
     finished: list[tuple[str, ...]] = []
 
     def table(current: tuple[str, ...] | None) -> Table:
-        drawn = Table(*(say(heading) for heading in HEADINGS))
+        drawn = Table(*headings)
         for row in [*finished, *([current] if current else [])]:
             drawn.add_row(*row)
         return drawn
@@ -56,14 +61,14 @@ def live_table() -> Iterator[Callable[[Progress], None]]:
         yield watch
 
 
-def _lines() -> Callable[[Progress], None]:
+def _lines(headings: Sequence[str]) -> Callable[[Progress], None]:
     last = time.monotonic()
 
     def watch(now: Progress) -> None:
         nonlocal last
         if now.epoch_ended or time.monotonic() - last >= SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            cells = zip(HEADINGS, _cells(now), strict=True)
-            print("  ".join(f"{say(heading)} {cell}" for heading, cell in cells if cell), file=sys.stderr, flush=True)
+            cells = zip(headings, _cells(now), strict=True)
+            print("  ".join(f"{heading} {cell}" for heading, cell in cells if cell), file=sys.stderr, flush=True)
 
     return watch

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from weitiao.tasks.losses import Loss
 from weitiao.tuning.batches import Batch, Encoded, by_length, collate, epoch_order
 
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
     from weitiao.tuning.checkpoint import Checkpoints
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # (logits [batch, classes], gold [batch]) -> sum over the batch
+BY_TOKEN = 2  # dimensions of a window's logits where there are some for each token
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def train_step(network: Network, batches: list[Batch], loss: Loss, bf16: bool) -
     for batch in batches:
         with autocast(bf16):
             logits = network(batch.input_ids, batch.attention_mask)
-        term = loss(logits.float(), batch.gold) / rows
+        term = loss(logits.float(), batch) / rows
         term.backward()
         total += float(term.detach())
     return total
@@ -117,22 +118,20 @@ def train_step(network: Network, batches: list[Batch], loss: Loss, bf16: bool) -
 @torch.inference_mode()
 def infer(
     network: Network, encoded: Encoded, bf16: bool, what: str = "logits", advance: Callable[[int], None] | None = None
-) -> np.ndarray[Any, Any]:
-    """``logits`` [n, classes] or ``features`` [n, hidden] of every text, float32, in order."""
+) -> list[np.ndarray[Any, Any]]:
+    """``logits`` or ``features`` of every window, float32, in order: [outputs], or [length, outputs] by token."""
     network.eval()
     forward = network if what == "logits" else network.features
-    found: list[Tensor | None] = [None] * len(encoded)
+    found: list[Any] = [None] * len(encoded)
     for rows in by_length(encoded.lengths):
         batch = collate(encoded, rows)
         with autocast(bf16):
             values = forward(batch.input_ids, batch.attention_mask).float()
-        for row, value in zip(rows, values, strict=True):
-            found[row] = value
+        for row, value in zip(rows, values.numpy(), strict=True):
+            found[row] = (value[: len(encoded.ids[row])] if value.ndim == BY_TOKEN else value).copy()
         if advance:
             advance(len(rows))
-    return (
-        torch.stack([value for value in found if value is not None]).numpy() if found else np.zeros((0, 0), np.float32)
-    )
+    return found
 
 
 def trainable_state(network: nn.Module) -> dict[str, Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from weitiao import machine
 from weitiao.errors import RecipeError
 from weitiao.languages import say
 from weitiao.settings import Resolved, resolve
+from weitiao.tasks import EXCLUSIVE, task_of
 from weitiao.tuning.loop import Schedule
 from weitiao.tuning.recipe import METHODS, OPTIONS, Recipe
 from weitiao.types import Base
@@ -28,6 +28,8 @@ NOT_FOR_HEAD = (
 )
 LONGEST = 256  # tokens; attention grows with the square, and a table's label is rarely decided later
 COVERED = 0.995
+MANY_LONG = 0.1  # of the texts: from here on they are read in windows; places in a text always are
+OVERLAP = {True: 4, False: 8}  # by token or not: a window shares one part in so many with the next
 
 
 def read_recipe(file: str | None, flags: Mapping[str, Any]) -> Resolved[Recipe]:
@@ -35,6 +37,14 @@ def read_recipe(file: str | None, flags: Mapping[str, Any]) -> Resolved[Recipe]:
     precision = {} if not machine.bf16() else {"precision": "bf16"}
     resolved = resolve(Recipe, file=Path(file) if file else None, flags=flags, machine=precision, options=OPTIONS)
     if resolved.value.method == "head":
+        if resolved.value.task not in EXCLUSIVE:
+            raise RecipeError(
+                say(
+                    'Method "head" solves for one class of several: tasks {tasks}. For {task} use full or lora.',
+                    tasks=", ".join(EXCLUSIVE),
+                    task=resolved.value.task,
+                )
+            )
         # a default does no harm: a bundle's own recipe.toml, where every value stands, can be used again
         named = [name for name in NOT_FOR_HEAD if getattr(resolved.value, name) != Recipe.model_fields[name].default]
         if named:
@@ -47,12 +57,11 @@ def read_recipe(file: str | None, flags: Mapping[str, Any]) -> Resolved[Recipe]:
     return resolved
 
 
-def decide(
-    resolved: Resolved[Recipe], base: Base, labels: list[str], longest: list[int]
-) -> tuple[Recipe, dict[str, str]]:
-    """Fill in what was left open; ``labels`` and ``longest`` (tokens) are of the training rows."""
+def decide(resolved: Resolved[Recipe], base: Base, classes: int, longest: list[int]) -> tuple[Recipe, dict[str, str]]:
+    """Fill in what was left open; ``longest`` are the training rows' tokens."""
     recipe, origins = resolved.value, dict(resolved.origins)
     chosen: dict[str, Any] = {}
+    task, rows = task_of(recipe.task), len(longest)
     if recipe.max_length is None:
         covering = sorted(longest)[int(COVERED * (len(longest) - 1))]
         chosen["max_length"] = min(base.max_length, LONGEST, max(16, -(-covering // 8) * 8))
@@ -65,14 +74,19 @@ def decide(
                 most=base.max_length,
             )
         )
+    if recipe.stride is None:
+        length = recipe.max_length or chosen["max_length"]
+        longer = sum(tokens > length for tokens in longest)
+        windows = longer > 0 if task.BY_TOKEN else longer >= MANY_LONG * rows
+        chosen["stride"] = length // OVERLAP[task.BY_TOKEN] if windows else 0
     if recipe.precision is None:
         chosen["precision"] = "fp32"
     if recipe.method != "head":
         method = importlib.import_module(METHODS[recipe.method])
         if recipe.epochs is None:
-            chosen["epochs"] = method.epochs(len(labels) / len(Counter(labels)))
+            chosen["epochs"] = round(method.epochs(rows / max(1, classes)) * task.PASSES)
         if recipe.batch_size is None:
-            chosen["batch_size"] = 32 if len(labels) >= 2000 else 16 if len(labels) >= 200 else 8
+            chosen["batch_size"] = 32 if rows >= 2000 else 16 if rows >= 200 else 8
         if recipe.learning_rate is None:
             chosen["learning_rate"] = float(f"{method.learning_rate(base):.2g}")
         rate = recipe.learning_rate or chosen["learning_rate"]

@@ -19,16 +19,17 @@ OPTIONS = ("task", "base", "method", "epochs", "learning_rate", "batch_size", "m
 class Recipe(BaseModel):
     """Every choice that tuning makes. ``None`` means: chosen for this data, base, method and machine before it starts.
 
-    Shares are fractions of the rows; lengths count tokens; ``warmup`` is the fraction of the steps in which the
-    learning rate rises; ``patience`` counts epochs without a better dev score before
-    training stops; without one all epochs run, as foretold, and the best is kept. ``split_seed`` decides which rows are
-    held out, ``seed`` everything else, so that runs of several seeds are measured on the same rows.
+    Shares are fractions of the rows; lengths count tokens; a text longer than ``max_length`` is read in windows that
+    share ``stride`` tokens, and is cut where that is 0; ``hierarchy`` separates the levels of a label ("/"); ``warmup``
+    is the fraction of the steps in which the learning rate rises; ``patience`` counts epochs without a better dev score
+    before training stops; without one all epochs run, as foretold, and the best is kept. ``split_seed`` decides which
+    rows are held out, ``seed`` everything else, so that runs of several seeds are measured on the same rows.
     ``checkpoint_every`` counts seconds, and changes nothing in the result.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task: Literal["classify"] = "classify"
+    task: Literal["classify", "multilabel", "pair", "similarity", "tag", "qa"] = "classify"
     base: str = "e5-small"
     method: Literal["full", "head", "lora"] = "full"
     epochs: int | None = Field(default=None, ge=1, le=1000)
@@ -45,6 +46,8 @@ class Recipe(BaseModel):
     class_weights: Literal["none", "balanced"] = "none"
     patience: int | None = Field(default=None, ge=1)
     max_length: int | None = Field(default=None, ge=4, le=8192)
+    stride: int | None = Field(default=None, ge=0, le=4096)
+    hierarchy: str = Field(default="", max_length=8)
     precision: Literal["bf16", "fp32"] | None = None
     dev_share: float | None = Field(default=None, ge=0, lt=1)
     test_share: float = Field(default=0.2, ge=0, lt=1)

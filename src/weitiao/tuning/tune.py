@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from weitiao import machine
+from weitiao.bundle import BundleInfo
 from weitiao.bundle.manifest import MANIFEST
 from weitiao.bundle.write import check_free
 from weitiao.data.partition import Partition, partition
@@ -15,6 +17,8 @@ from weitiao.errors import BaseModelError, require
 from weitiao.languages import say
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import progress
+from weitiao.tasks import task_of, wanted
+from weitiao.tasks.windows import Reading, read
 from weitiao.terminal import tell
 from weitiao.tuning.checkpoint import Checkpoints, about_run, checkpoints, folder_of
 from weitiao.tuning.deliver import deliver, set_aside
@@ -22,11 +26,10 @@ from weitiao.tuning.finished import finished
 from weitiao.tuning.job import Job, Result
 from weitiao.tuning.learn import learn, learn_head
 from weitiao.tuning.plan import decide, read_recipe
-from weitiao.types import Base, Example
+from weitiao.tuning.recipe import Recipe
+from weitiao.types import Base
 
-if TYPE_CHECKING:
-    from weitiao.tuning.batches import Encoded
-
+UNCUT = 1 << 20  # tokens: more than any text has
 LEAST_SHARE = 0.5  # of the table's rows; when fewer are left to learn from, that is rarely meant
 
 
@@ -36,17 +39,23 @@ def tune(  # noqa: PLR0913  the options of the verb
     *,
     text: str | None = None,
     label: str | None = None,
+    text_b: str | None = None,
+    question: str | None = None,
     dev: str | None = None,
     test: str | None = None,
     encoding: str | None = None,
     recipe: str | None = None,
     resume: bool = False,
+    group: str | None = None,
+    time: str | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
     """Tune a base on the labelled table ``data`` and write a bundle to ``out`` and a report to ``<out>-report``.
 
-    ``settings`` are fields of `Recipe` (base, method, epochs, seed, …); ``recipe`` names a TOML file of them. Without
-    ``dev`` and ``test`` tables, rows are held out (recipe: dev_share, test_share).
+    ``text``, ``label`` and, for tasks with two inputs, ``text_b`` or ``question`` name columns where they aren't to be
+    found. ``settings`` are fields of `Recipe` (task, base, method, epochs, seed, …); ``recipe`` names a TOML file of
+    them. Without ``dev`` and ``test`` tables, rows are held out (recipe: dev_share, test_share): at random, or with a
+    ``group`` column whole groups, or with a ``time`` column the newest rows.
 
     A run that is killed leaves checkpoints in ``<out>-checkpoint``. The same call with ``resume`` goes on there and
     ends with the weights of an unbroken run; it starts anew where nothing was saved, and answers from the bundle where
@@ -78,6 +87,9 @@ def tune(  # noqa: PLR0913  the options of the verb
             test=test,
             shares=(asked.dev_share, asked.test_share),
             seed=asked.split_seed,
+            group=group,
+            time=time,
+            wanted=wanted(asked.task, {"text_b": text_b, "question": question}),
         )
         _tell_data(parts)
         base = resolve(asked.base)
@@ -134,28 +146,58 @@ def _tell_recipe(job: Job) -> None:
 
 def _prepare(resolved: Any, base: Base, parts: Partition) -> tuple[Job, float]:
     from weitiao.pretrained.network import load_tokenizer
-    from weitiao.tuning.batches import encode
+    from weitiao.tasks.spans import by_character
+    from weitiao.tuning.batches import encoded
 
     tokenizer = load_tokenizer(Path(base.path))
     fast = tokenizer.backend_tokenizer
-    fast.no_padding()
-    fast.no_truncation()
-    number = {label: at for at, label in enumerate(parts.labels)}
-
-    def encoded(examples: list[Example]) -> Encoded:
-        texts = [base.prefix + example.text for example in examples]
-        return encode(fast, texts, [number[example.label or ""] for example in examples], tokenizer.pad_token_id or 0)
-
+    task = task_of(resolved.value.task)
+    if task.BY_TOKEN:
+        by_character(fast)
+    examples = {"train": parts.train, "dev": parts.dev, "test": parts.test}
+    inputs = {part: [example.inputs for example in some] for part, some in examples.items()}
+    described = task.describe([example.label for example in parts.train])
     began = time.monotonic()
-    train = encoded(parts.train)
-    recipe, origins = decide(resolved, base, [example.label or "" for example in parts.train], train.lengths.tolist())
+    whole = _info(resolved.value, base, parts, tokenizer.pad_token_id or 0, described | {"max_length": UNCUT})
+    train = read(fast, inputs["train"], whole)
+    lengths = [len(window) for window in train.windows]
+    recipe, origins = decide(resolved, base, len(parts.labels), lengths)
     assert recipe.max_length
-    fast.enable_truncation(recipe.max_length)
-    if train.lengths.max() > recipe.max_length:
-        train = encoded(parts.train)
+    cut = {"max_length": recipe.max_length, "stride": recipe.stride}
+    info = whole.model_copy(update=cut | {"precision": "bf16" if recipe.precision == "bf16" else "fp32"})
+    if max(lengths) > recipe.max_length:
+        train = read(fast, inputs["train"], info)
     tokenising = time.monotonic() - began
-    rows = {"train": train, "dev": encoded(parts.dev), "test": encoded(parts.test)}
-    highest = max(max(ids, default=0) for part in rows.values() for ids in part.ids)
+    readings = {"train": train, "dev": read(fast, inputs["dev"], info), "test": read(fast, inputs["test"], info)}
+    _check_tokens(readings, base)
+    rows = {}
+    for part, reading in readings.items():
+        targets = [task.target(examples[part][window.row].label, info, window) for window in reading.windows]
+        ids = [window.ids for window in reading.windows]
+        rows[part] = encoded(ids, targets, info.pad_token_id, by_token=recipe.task == "tag")
+    return Job(recipe, origins, base, parts, tokenizer, info, readings, rows), tokenising
+
+
+def _info(recipe: Recipe, base: Base, parts: Partition, pad: int, more: dict[str, Any]) -> BundleInfo:
+    """What the bundle will say of itself, as far as it is known before anything is learned."""
+    return BundleInfo(
+        task=recipe.task,
+        labels=parts.labels,
+        text_column=parts.dataset.text_column,
+        label_column=parts.dataset.label_column,
+        columns=dict(parts.dataset.columns),
+        base={key: value for key, value in asdict(base).items() if key != "path"},
+        hierarchy=recipe.hierarchy,
+        prefix=base.prefix,
+        pad_token_id=pad,
+        pooling="tokens" if task_of(recipe.task).BY_TOKEN else base.pooling,
+        data=parts.where,
+        **more,
+    )
+
+
+def _check_tokens(readings: dict[str, Reading], base: Base) -> None:
+    highest = max(max(window.ids, default=0) for reading in readings.values() for window in reading.windows)
     if highest >= base.vocabulary:
         raise BaseModelError(
             say(
@@ -166,29 +208,30 @@ def _prepare(resolved: Any, base: Base, parts: Partition) -> tuple[Job, float]:
                 vocabulary=base.vocabulary,
             )
         )
-    return Job(recipe, origins, base, parts, tokenizer, rows), tokenising
 
 
 def _run(job: Job, tokenising: float, keeper: Checkpoints) -> Result:
     import torch
 
-    from weitiao.evaluation.calibration import fit_temperature
     from weitiao.pretrained.network import Network, load_encoder
     from weitiao.tuning.loop import infer
 
-    recipe, train = job.recipe, job.rows["train"]
+    recipe = job.recipe
     # Sums of another number of threads differ in their last digits. Even torch's own choice is set: without, the
     # libraries below may use fewer at times.
     keeper.about.setdefault("threads", torch.get_num_threads())
     torch.set_num_threads(keeper.about["threads"])
     torch.manual_seed(recipe.seed)
-    network = Network(load_encoder(Path(job.base.path)), len(job.parts.labels), job.base.pooling, recipe.dropout)
+    outputs = job.task.outputs(job.info)
+    network = Network(load_encoder(Path(job.base.path)), outputs, job.info.pooling, recipe.dropout)
     learned = learn_head(job, network) if recipe.method == "head" else learn(job, network, keeper)
     bf16 = recipe.precision == "bf16"
-    held = job.rows["dev" if len(job.rows["dev"]) else "train"]
-    temperature = fit_temperature(infer(network, held, bf16), held.gold.numpy())
+    held, examples = ("dev", job.parts.dev) if job.parts.dev else ("train", job.parts.train)
+    gold = [example.label for example in examples]
+    settled = job.task.settle(job.info, gold, job.readings[held], infer(network, job.rows[held], bf16))
     with progress(say("Measuring"), len(job.rows["test"]), say("texts")) as advance:
-        test_logits = infer(network, job.rows["test"], bf16, advance=advance)
-    seen = len(train) * (1 if recipe.method == "head" else int(learned.history[-1]["epoch"]))
+        test_scores = infer(network, job.rows["test"], bf16, advance=advance)
+    seen = len(job.parts.train) * (1 if recipe.method == "head" else int(learned.history[-1]["epoch"]))
+    info = job.info.model_copy(update=settled)
     resumed_from = keeper.saved.standing["step"] if keeper.saved else None
-    return Result(network, learned, temperature, test_logits, seen / (learned.loop_seconds + tokenising), resumed_from)
+    return Result(network, learned, info, test_scores, seen / (learned.loop_seconds + tokenising), resumed_from)
