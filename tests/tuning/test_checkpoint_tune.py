@@ -136,9 +136,12 @@ def test_another_recipe_or_table_is_named(halted: Path, reviews: Path, tiny_bert
         weitiao.tune(str(other), str(halted), base=str(tiny_bert), resume=True, **SETTINGS)
     moved = shutil.copy(reviews, tmp_path / "moved.csv")
     copy = shutil.copytree(tiny_bert, tmp_path / "base")
-    with pytest.raises(RecipeError, match="base: "):
+    weights = (copy / "model.safetensors").read_bytes()
+    (copy / "model.safetensors").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    with pytest.raises(RecipeError, match=r"base\.sha256: "):
         weitiao.tune(moved, str(halted), base=str(copy), resume=True, **SETTINGS)
-    assert weitiao.tune(moved, str(halted), base=str(tiny_bert), resume=True, **SETTINGS)["resumed_from"] == 5
+    (copy / "model.safetensors").write_bytes(weights)
+    assert weitiao.tune(moved, str(halted), base=str(copy), resume=True, **SETTINGS)["resumed_from"] == 5
 
 
 def test_a_finished_run_says_so(
@@ -214,13 +217,16 @@ def sandboxed(flags: str, script: str, folder: Path) -> subprocess.CompletedProc
 
 @pytest.mark.skipif(NO_NAMESPACES, reason="needs Linux with user namespaces")
 def test_a_full_disk_costs_no_more_than_a_bigger_disk(
-    unbroken: Path, tmp_path: Path, reviews: Path, tiny_bert: Path
+    unbroken: Path, halted: Path, tmp_path: Path, reviews: Path, tiny_bert: Path
 ) -> None:
+    """There is room for one checkpoint, not for two, and not for the bundle beside it."""
     flags = " ".join(f"--set {name}={value}" for name, value in SETTINGS.items())
     tune = f'"$PYTHON" -m weitiao tune "{reviews}" --out disk/b --set base="{tiny_bert}" {flags}'
-    whole = sum(file.stat().st_size for file in unbroken.rglob("*") if file.is_file())
+    later = sum(file.stat().st_size for file in halted.with_name("b-checkpoint").iterdir())
+    first = 3 * later // 4  # without the best epoch's weights
+    room = first + sum(file.stat().st_size for file in unbroken.rglob("*") if file.is_file()) // 2
     script = f"""
-        mkdir disk; mount -t tmpfs -o size={whole + 50_000} tmpfs disk
+        mkdir disk; mount -t tmpfs -o size={room} tmpfs disk
         {tune} && exit 3 || test $? = 2
         echo === >&2
         ls -A disk >&2; echo === >&2
@@ -230,10 +236,12 @@ def test_a_full_disk_costs_no_more_than_a_bigger_disk(
     """
     done = sandboxed("-Urm", script, tmp_path)
     assert done.returncode == 0, done.stderr
-    first, left, _ = done.stderr.split("===\n")
-    assert "b can't be written: No space left on device" in first
-    assert "same command with --resume" in first
-    assert "Traceback" not in first
+    told, left, then = done.stderr.split("===\n")
+    assert told.count("No checkpoint could be written") == 1
+    assert "b can't be written: No space left on device" in told
+    assert "learned by step 1: the same command with --resume" in told
+    assert "Traceback" not in told
+    assert "Going on after step 1 of 8" in then
     assert left.split() == ["b-checkpoint"], "nothing else takes room on a full disk"
     assert result_of(tmp_path / "result") == result_of(unbroken)
 

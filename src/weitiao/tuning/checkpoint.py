@@ -237,17 +237,18 @@ def folder_of(place: Path) -> Path:
 
 def about_run(job: Job) -> dict[str, Any]:
     """What must be the same for a run to go on (``run``), and what should be (``surroundings``)."""
+    # tables and bases may lie elsewhere by now: what they hold counts, not their paths
     where = dict(job.parts.where)
-    where.pop("source")  # the same table may lie elsewhere by now
+    where.pop("source")
     where["split"] = {key: value for key, value in where["split"].items() if key not in ("dev", "test")}
     described = machine.describe()
     return {
         "run": {
             "weitiao": weitiao_version(),
-            "recipe": job.recipe.model_dump(exclude={"checkpoint_every", "trackers"}),
+            "recipe": job.recipe.model_dump(exclude={"base", "checkpoint_every", "trackers"}),
             "data": where,
             **{part: dataset.fingerprint for part, dataset in job.parts.held.items()},
-            "base": job.base.sha256,
+            "base": {name: getattr(job.base, name) for name in ("family", "pooling", "prefix", "sha256")},
             "tokenizer": hashlib.sha256(job.tokenizer.backend_tokenizer.to_str().encode()).hexdigest(),
         },
         "surroundings": {"processor": described["processor"], **described["versions"]},
