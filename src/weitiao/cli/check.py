@@ -42,19 +42,20 @@ def command(
             from weitiao.tuning.frozen import frozen
 
             embed, count_tokens = frozen(base)
-        columns = {"text": text, "label": label, "group": group, "time": time}
-        kinds = [kind.strip() for kind in (drop or "").split(",") if kind.strip()]
         return check(
             data,
+            text=text,
+            label=label,
             dev=dev,
             test=test,
+            group=group,
+            time=time,
             out=out,
-            drop=kinds,
+            drop=[kind.strip() for kind in drop.split(",")] if drop else None,
+            encoding=encoding,
+            seed=seed,
             embed=embed,
             count_tokens=count_tokens,
-            seed=seed,
-            encoding=encoding,
-            **columns,
         )
 
     answer(json, work, _show)
