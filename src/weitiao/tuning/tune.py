@@ -15,7 +15,7 @@ from weitiao.bundle.shape import weitiao_version
 from weitiao.bundle.upgrade import model_name
 from weitiao.bundle.write import check_free
 from weitiao.data.partition import Partition, absolute, partition
-from weitiao.errors import BaseModelError, require
+from weitiao.errors import BaseModelError, RecipeError, require
 from weitiao.languages import say
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import progress
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from weitiao.tuning.batches import Encoded
     from weitiao.tuning.loop import Progress
 
+LONGEST_NAME = 200  # characters, as bundles and the registry hold it
 LEAST_SHARE = 0.5  # of the table's rows; when fewer are left to learn from, that is rarely meant
 
 
@@ -69,6 +70,8 @@ def tune(  # noqa: PLR0913  the options of the verb
     report = check_free(place.with_name(place.name + "-report"))
     read = partial(partition, data, text=text, label=label, encoding=encoding, dev=dev, test=test)
     name, asked = name or model_name(data), resolved.value
+    if len(name) > LONGEST_NAME:
+        raise RecipeError(say("--name: a model's name has at most {most} characters.", most=LONGEST_NAME))
     known = {"name": name, "task": asked.task, "base": asked.base, "data_source": absolute(data), "seed": asked.seed}
     with recording(database, **known, machine=machine.describe(), weitiao=weitiao_version()) as run:
         found = _recorded(run, name, resolved, read, (place, report), trackers)
