@@ -52,9 +52,13 @@ def test_tensorboard_is_there_by_default(reviews: Path, tiny_bert: Path, state: 
     assert measured.value == pytest.approx(answer["metrics"]["accuracy"])
 
 
-def test_the_linear_probe_is_shown_too(reviews: Path, tiny_bert: Path, state: Path, tmp_path: Path) -> None:
-    answer = weitiao.tune(str(reviews), str(tmp_path / "b"), base=str(tiny_bert), method="head", max_length=32)
-    found = events(state / "tracking" / "tensorboard" / "reviews" / answer["run"])
+def test_the_linear_probe_is_shown_too_and_stays_in_its_folder_whatever_its_name(
+    reviews: Path, tiny_bert: Path, state: Path, tmp_path: Path
+) -> None:
+    answer = weitiao.tune(
+        str(reviews), str(tmp_path / "b"), base=str(tiny_bert), method="head", max_length=32, name="../客服 1"
+    )
+    found = events(state / "tracking" / "tensorboard" / "_客服_1" / answer["run"])
     assert "test/accuracy" in found.Tags()["scalars"]
 
 
@@ -81,6 +85,11 @@ def test_tensorboard_that_nobody_asked_for_may_be_missing(monkeypatch: pytest.Mo
 def test_one_that_nobody_knows_is_told(reviews: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="'tensorboard', 'wandb'"):
         weitiao.tune(str(reviews), str(tmp_path / "b"), trackers=["tensorbord"])
+
+
+def test_a_name_too_long_for_the_registry_is_told(reviews: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="200 characters"):
+        weitiao.tune(str(reviews), str(tmp_path / "b"), name="n" * 201)
 
 
 def test_the_command_line_and_the_recipe_know_the_same() -> None:

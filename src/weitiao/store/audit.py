@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -46,3 +49,12 @@ def latest(store: Store, limit: int = 100) -> list[dict[str, Any]]:
         {name: getattr(row, name) for name in ("id", "at", "actor", "action", "subject", "outcome", "details")}
         for row in rows
     ]
+
+
+def whoami() -> str:
+    """Who acts: user@host."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user has no name
+        user = str(os.getuid()) if hasattr(os, "getuid") else "?"
+    return f"{user}@{socket.gethostname()}"

@@ -6,7 +6,6 @@ over ``verify(path, digest)``, as `weitiao.bundle.verify` is: what isn't whole o
 
 from __future__ import annotations
 
-import getpass
 import math
 import os
 import secrets
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from weitiao.errors import StoreError
 from weitiao.languages import say
 from weitiao.store import audit
+from weitiao.store.fitted import fitted
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -46,7 +46,7 @@ def begin(store: Store, **known: Any) -> str:
             continue
         row: dict[str, Any] = {"status": "running", "started_at": now, "seen_at": now, "kind": "tune"}
         row |= {"host": socket.gethostname(), "process": os.getpid()}
-        session.add(Run(id=name, **row | _clean(known)))
+        session.add(Run(id=name, **row | fitted(known)))
     return name
 
 
@@ -57,7 +57,7 @@ def change(store: Store, run: str, **known: Any) -> None:
     from weitiao.store.tables import Run
 
     with store.write() as session:
-        session.execute(update(Run).where(Run.id == run).values(seen_at=time.time(), **_clean(known)))
+        session.execute(update(Run).where(Run.id == run).values(seen_at=time.time(), **fitted(known)))
 
 
 def add(store: Store, **known: Any) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def promote(
     """
     _require_stage(to)
     run = one(store, named)
-    model, actor = _clean({"name": name or run["name"]})["name"], actor or whoami()
+    model, actor = fitted({"name": name or run["name"]})["name"], actor or audit.whoami()
     if run["bundle"] is None or run["digest"] is None:
         raise StoreError(
             say("Run {run} ({status}) has no bundle that could be promoted.", run=run["id"], status=run["status"])
@@ -207,7 +207,7 @@ def roll_back(
         still = _in_force(session, name, stage)
         if still is None or still.id != current.id:
             raise StoreError(say("Somebody else has just changed what is in {stage}; look again.", stage=stage))
-        _put_in_force(session, name, stage, run.id, still, before.replaced, actor or whoami(), "rolled back")
+        _put_in_force(session, name, stage, run.id, still, before.replaced, actor or audit.whoami(), "rolled back")
     return which(store, name, stage)
 
 
@@ -250,41 +250,8 @@ def history(store: Store, name: str | None = None) -> list[dict[str, Any]]:
     ]
 
 
-def whoami() -> str:
-    """Who acts: user@host."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a container's user has no name
-        user = str(os.getuid()) if hasattr(os, "getuid") else "?"
-    return f"{user}@{socket.gethostname()}"
-
-
 def _new_id(now: float) -> str:
     return time.strftime("%y%m%d-", time.gmtime(now)) + "".join(secrets.choice(_LETTERS) for _ in range(6))
-
-
-def _clean(known: dict[str, Any]) -> dict[str, Any]:
-    """What both databases take: text without NUL and without halves of pairs, within its column; finite numbers."""
-    from weitiao.store.tables import Run
-
-    columns = Run.__table__.columns
-    found: dict[str, Any] = {}
-    for name, value in known.items():
-        if isinstance(value, str):
-            plain = value.encode("utf-8", "backslashreplace").decode().replace("\0", "")
-            found[name] = plain[: getattr(columns[name].type, "length", None)]
-        elif name in ("metrics", "intervals"):
-            found[name] = {key: kept for key, each in value.items() if (kept := _finite(each)) is not None}
-        else:
-            found[name] = value
-    return found
-
-
-def _finite(value: Any) -> Any:
-    """A number, or a mapping of them; None for anything else, and where one isn't finite."""
-    if isinstance(value, dict):
-        return None if any(_finite(each) is None for each in value.values()) else value
-    return value if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
 
 
 def _find(session: Session, named: str) -> Run:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -103,18 +104,7 @@ class Tracking:
         """Start the trackers ``names``: a project for the ``model`` with this ``run``, which has the ``config``."""
         for name in names:
             folder = machine.state_folder() / "tracking" / name
-
-            def start(name: str = name, folder: Path = folder) -> None:
-                from accelerate import PartialState
-
-                PartialState(cpu=True)  # some of accelerate's trackers ask it who they are
-                folder.mkdir(parents=True, exist_ok=True)
-                tracker = TRACKERS[name][0](model, run, folder)
-                tracker.start()
-                self._open[name] = tracker
-                tracker.store_init_configuration(config)
-
-            if self._safely(name, start):
+            if self._safely(name, partial(self._start, name, model, run, folder, config)):
                 tell(say("{tracker} shows this run: {folder}", tracker=name, folder=folder))
 
     def step(self, now: Progress) -> None:
@@ -136,6 +126,16 @@ class Tracking:
         for name, tracker in list(self._open.items()):
             self._safely(name, tracker.finish)
         self._open.clear()
+
+    def _start(self, name: str, model: str, run: str, folder: Path, config: dict[str, Any]) -> None:
+        from accelerate import PartialState
+
+        PartialState(cpu=True)  # some of accelerate's trackers ask it who they are
+        folder.mkdir(parents=True, exist_ok=True)
+        tracker = TRACKERS[name][0](model, run, folder)
+        tracker.start()
+        self._open[name] = tracker
+        tracker.store_init_configuration(config)
 
     def _log(self, figures: dict[str, Any], step: int) -> None:
         known = {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
@@ -160,9 +160,8 @@ def tracking(job: Job, names: Sequence[str], run: str) -> Iterator[Tracking]:
     """Show the ``run`` that takes place inside to the trackers ``names``, with its recipe as its configuration."""
     recipe = {name: _plain(value) for name, value in job.recipe.model_dump().items() if value is not None}
     shown = Tracking()
-    shown.begin(
-        names, job.info.name, run, recipe | {"data": job.parts.dataset.fingerprint, "rows": len(job.parts.train)}
-    )
+    model = re.sub(r"[^\w.-]+", "_", job.info.name).lstrip(".") or "model"  # it names folders and files
+    shown.begin(names, model, run, recipe | {"data": job.parts.dataset.fingerprint, "rows": len(job.parts.train)})
     try:
         yield shown
     finally:

@@ -19,7 +19,7 @@ from weitiao.bundle.upgrade import model_name
 from weitiao.bundle.write import check_free
 from weitiao.data.load import Reading as Reads
 from weitiao.data.partition import Partition, absolute, partition
-from weitiao.errors import BaseModelError, require
+from weitiao.errors import BaseModelError, RecipeError, require
 from weitiao.languages import say
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import progress
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from weitiao.tuning.loop import Progress
 
 UNCUT = 1 << 20  # tokens: more than any text has
+LONGEST_NAME = 200  # characters, as bundles and the registry hold it
 LEAST_SHARE = 0.5  # of the table's rows; when fewer are left to learn from, that is rarely meant
 
 
@@ -86,6 +87,9 @@ def tune(  # noqa: PLR0913  the options of the verb
     resolved = read_recipe(recipe, settings)
     asked = resolved.value
     trackers = require_trackers(asked.trackers)
+    name = name or model_name(data)
+    if len(name) > LONGEST_NAME:
+        raise RecipeError(say("--name: a model's name has at most {most} characters.", most=LONGEST_NAME))
     place = Path(out).expanduser().resolve()
     report = place.with_name(place.name + "-report")
     if resume and os.path.isfile(place / MANIFEST):
@@ -96,18 +100,17 @@ def tune(  # noqa: PLR0913  the options of the verb
     how: Reads = {"text": text, "label": label, "group": group, "time": time, "encoding": encoding}
     how["wanted"] = wanted(asked.task, {"text_b": text_b, "question": question})
     parts_of = partial(partition, data, dev=dev, test=test, **how)
-    name = name or model_name(data)
     known = {"name": name, "task": asked.task, "base": asked.base, "data_source": absolute(data), "seed": asked.seed}
     with (
         checkpoints(place, asked.checkpoint_every, resume=resume) as keeper,
         recording(database, **known, machine=machine.describe(), weitiao=weitiao_version()) as run,
     ):
-        found = _recorded(_Run(run, keeper, place, report, trackers), name, resolved, parts_of)
+        found = _recorded(_Kept(run, keeper, place, report, trackers), name, resolved, parts_of)
     return {"run": run.run, **found}
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _Kept:
     """Where a run is kept: the registry's row, its checkpoints, its bundle, its report, its trackers."""
 
     row: Recording
@@ -117,7 +120,7 @@ class _Run:
     trackers: list[str]
 
 
-def _recorded(run: _Run, name: str, resolved: Resolved[Recipe], parts_of: Callable[..., Partition]) -> dict[str, Any]:
+def _recorded(run: _Kept, name: str, resolved: Resolved[Recipe], parts_of: Callable[..., Partition]) -> dict[str, Any]:
     asked = resolved.value
     machine.reset_peak_memory()
     parts = parts_of(shares=(asked.dev_share, asked.test_share), seed=asked.split_seed)
