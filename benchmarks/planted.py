@@ -8,8 +8,8 @@ table to measure on with an edit (a character or two, punctuation, two words swa
 label, bytes that are no UTF-8, a cell too many); in 2 % of the texts a valid number or address of a person. Real tables
 hold such faults as well, so precision is given twice: against what was planted, where a real fault counts as a
 mistake; and among the rows that weren't suspected before anything was planted, where it doesn't count at all. The
-first is too low, the second too high. ``--judge N`` writes suspected rows that weren't planted, to be judged by a
-person.
+first is too low, the second too high. ``--judge N`` writes suspected rows that weren't planted, to be judged by
+reading.
 
 The large table is made of the clauses of shopping's reviews, put together anew within a category, three of a
 hundred texts edited copies of another. Writes benchmarks/results/planted.json, one entry a table; those there are left

@@ -56,11 +56,12 @@ def make_bundle(out: Path, base: Path, table: Path | None = None, **changes: Any
     return Bundle.open(out)
 
 
-def bare_bundle(out: Path) -> Path:
+def bare_bundle(out: Path, **changes: Any) -> Path:
     """A bundle that is well formed but can't answer: quick, for tests of the form alone."""
-    with create(out, info_for()) as folder:
+    with create(out, info_for(**changes)) as folder:
         (folder / "tokenizer").mkdir()
         (folder / "tokenizer" / "tokenizer.json").write_text("{}", encoding="utf-8")
+        (folder / "recipe.toml").write_text('method = "full"\n', encoding="utf-8")
         (folder / "report.json").write_text('{"seed": 0}\n', encoding="utf-8")
         (folder / "weights.bin").write_bytes(bytes(range(256)) * 40)
     return out

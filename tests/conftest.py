@@ -27,13 +27,14 @@ FRAMES = ("这本书{}，下次还来", "服务{}", "酒店的早餐{}，房间�
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def surroundings(monkeypatch: pytest.MonkeyPatch, state_folder: Path) -> Iterator[None]:
     """No setting of the person who runs the tests reaches them, and no test's language stays for the next."""
     from weitiao import languages
 
     for name in list(os.environ):
         if name.startswith("WEITIAO_") and name not in ("WEITIAO_LANG", "WEITIAO_DATA", "WEITIAO_CACHE"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("WEITIAO_STATE", str(state_folder))
     yield
     languages.use(None)
 
@@ -43,6 +44,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache of the tests' own, shared by all of them: the packaged e5 is rebuilt once."""
     folder = Path(os.environ.get("WEITIAO_TEST_CACHE") or tmp_path_factory.mktemp("cache"))
     os.environ["WEITIAO_CACHE"] = str(folder)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder of the tests' own, where `tune` records its runs."""
+    folder = tmp_path_factory.mktemp("state")
+    os.environ["WEITIAO_STATE"] = str(folder)  # for fixtures that outlive a test
     return folder
 
 

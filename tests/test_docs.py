@@ -40,6 +40,7 @@ ALL_PAGES = [*PAGES, ROOT / "README.zh.md", *sorted((ROOT / "docs" / "decisions"
 VERBS = (
     "check",
     "tune",
+    "runs",
     "evaluate",
     "explain",
     "compress",
@@ -56,7 +57,11 @@ VERBS = (
 WITH_KEYS = tuple(
     verb for verb in VERBS if verb not in ("demo", "serve")
 )  # one takes minutes, one runs until it is stopped
-NOT_OURS = {"--no-index", "--find-links", "--epoch"}  # pip's, and one that a page shows being refused
+NOT_OURS = {
+    *("--no-index", "--find-links"),  # pip's
+    *("--logdir", "--backend-store-uri", "--project"),  # the trackers'
+    "--epoch",  # one that a page shows being refused
+}
 BLOCK = re.compile(r"(?:<!-- not run: ([^\n]+?) -->\n)?^```(bash|python|toml)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 OTHER_PROGRAM = re.compile(
     r"^(?:sudo |podman |docker |pg_)(?:.*\\\n)*.*$", re.MULTILINE
@@ -238,7 +243,7 @@ def test_the_settings_of_a_recipe_and_their_defaults_are_those_on_the_page() -> 
     fields = weitiao.Recipe.model_fields.items()
     assert [name for name, _ in rows] == [name for name, _ in fields]
     for name, each in fields:
-        wanted = ("chosen", "none") if each.default is None else (str(each.default),)
+        wanted = ("chosen", "none") if each.default in (None, "") else (str(each.default),)
         assert dict(rows)[name] in wanted, name
 
 

@@ -29,7 +29,12 @@ _WHERE = {
     "serve": "weitiao.serving.serve",
     "tune": "weitiao.tuning.tune",
 }
-_ROOMS = ("alerts", "bundle", "privacy")
+_ROOMS = {
+    "alerts": "weitiao.alerts",
+    "bundle": "weitiao.bundle",
+    "privacy": "weitiao.privacy",
+    "runs": "weitiao.store.runs",
+}
 __all__ = sorted([*_WHERE, *_ROOMS])
 
 if TYPE_CHECKING:
@@ -46,7 +51,7 @@ if TYPE_CHECKING:
     from weitiao.runtime import Engine, open_engine
     from weitiao.runtime.predict import predict
     from weitiao.serving.serve import serve
-    from weitiao.store import open_store
+    from weitiao.store import open_store, runs
     from weitiao.tuning.bases import bases
     from weitiao.tuning.recipe import Recipe
     from weitiao.tuning.tune import tune
@@ -56,7 +61,7 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for, so that ``import weitiao`` stays quick."""
     if name in _ROOMS:
-        return import_module(f"weitiao.{name}")
+        return import_module(_ROOMS[name])
     if name in _WHERE:
         return getattr(import_module(_WHERE[name]), name)
     raise AttributeError(f"module 'weitiao' has no attribute {name!r}")

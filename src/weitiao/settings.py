@@ -27,7 +27,9 @@ else:
     Model = TypeVar("Model")
 
 PREFIX = "WEITIAO_"
-NOT_SETTINGS = frozenset({"WEITIAO_DATA", "WEITIAO_LANG", "WEITIAO_CACHE", "WEITIAO_STATE", "WEITIAO_DEBUG"})
+NOT_SETTINGS = frozenset(
+    {"WEITIAO_DATA", "WEITIAO_LANG", "WEITIAO_CACHE", "WEITIAO_STATE", "WEITIAO_DATABASE", "WEITIAO_DEBUG"}
+)
 SURELY_MEANT = 0.85  # difflib's ratio from which a variable of ours is taken for a misspelt setting
 SECRET = frozenset({"secret", "password", "url"})  # settings whose values no message repeats
 SHOWN = 60  # characters of a wrong value that a message repeats

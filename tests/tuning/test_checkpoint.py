@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from weitiao.errors import OutputError, RecipeError  # noqa: E402
-from weitiao.tasks.classify import loss_of  # noqa: E402
+from weitiao.tasks.losses import cross_entropy as loss_of  # noqa: E402
 from weitiao.tuning import checkpoint  # noqa: E402
 from weitiao.tuning.checkpoint import Checkpoints, checkpoints  # noqa: E402
 from weitiao.tuning.loop import Progress, Schedule, train  # noqa: E402

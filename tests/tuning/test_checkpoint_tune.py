@@ -71,7 +71,7 @@ def cut_short(monkeypatch: pytest.MonkeyPatch, step: int, data: Path, place: Pat
 
     table = live.live_table
     with monkeypatch.context() as patch:
-        patch.setattr(live, "live_table", lambda: seen.append("watch") or table())
+        patch.setattr(live, "live_table", lambda metric: seen.append("watch") or table(metric))
         patch.setattr(torch.optim.AdamW, "step", stops)
         with pytest.raises(Cut):
             weitiao.tune(str(data), str(place), **settings)
@@ -154,7 +154,7 @@ def test_a_finished_run_says_so(
     assert found["digest"] == weitiao.bundle.verify(unbroken)
     assert found["metrics"] == weitiao.Bundle.open(unbroken).info.metrics | found["metrics"]
     fresh = json.loads(json.dumps(found))
-    assert {key for key, value in fresh.items() if value is None} == {"resumed_from"}
+    assert {key for key, value in fresh.items() if value is None} == {"run", "resumed_from"}
     assert (fresh["n_train"], fresh["n_dev"], fresh["n_test"]) == (58, 6, 16)
     with pytest.raises(RecipeError, match="epochs: 2 then, 3 now"):
         weitiao.tune(*call, base=str(tiny_bert), resume=True, epochs=3)

@@ -13,11 +13,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from weitiao.bundle.unsafe import refuse_unsafe
+from weitiao.bundle.upgrade import FORMAT
 from weitiao.errors import BundleError
 from weitiao.files import sha256_of
 from weitiao.languages import say
 
-FORMAT = 1
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 4 << 20
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -33,10 +33,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What manifest.json says: every other file by its path inside the bundle; and the digest of its own bytes."""
+    """What manifest.json says: every other file by its path inside the bundle, the format; the digest of its bytes."""
 
     files: dict[str, Entry]
     digest: str
+    format: int
 
 
 def write_manifest(folder: Path) -> str:
@@ -50,8 +51,8 @@ def write_manifest(folder: Path) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def verify_files(path: str | PathLike[str], digest: str | None = None) -> str:
-    """Check every byte of the bundle at ``path`` and return its digest.
+def verify_files(path: str | PathLike[str], digest: str | None = None) -> Manifest:
+    """Check every byte of the bundle at ``path`` and return its manifest.
 
     ``digest``: what the digest must be (64 hexadecimal digits, "sha256:" before them or not): catches a rewritten
     manifest too. Raises `BundleError`, naming the file, for a file that is changed, missing or extra, a symlink, a path
@@ -84,7 +85,7 @@ def verify_files(path: str | PathLike[str], digest: str | None = None) -> str:
         )
     for name, entry in sorted(manifest.files.items()):
         _check(folder / name, entry)
-    return manifest.digest
+    return manifest
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -106,7 +107,7 @@ def read_manifest(folder: Path) -> Manifest:
         content = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as error:
         raise BundleError(say("{file} isn't the JSON of a manifest: {why}", file=file, why=error)) from None
-    return Manifest(_entries(file, content), hashlib.sha256(raw).hexdigest())
+    return Manifest(_entries(file, content), hashlib.sha256(raw).hexdigest(), content["format"])
 
 
 def _entries(file: Path, content: Any) -> dict[str, Entry]:

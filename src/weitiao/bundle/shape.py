@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import from_json
 
 from weitiao.bundle.manifest import read_manifest, verify_files
+from weitiao.bundle.upgrade import upgraded
 from weitiao.errors import BundleError
 from weitiao.languages import say
 
@@ -34,17 +36,18 @@ def weitiao_version() -> str:
 class BundleInfo(BaseModel):
     """What a bundle is: enough to run it without asking anyone.
 
-    ``labels`` are the classes (none where a number is the answer, whose range ``scale`` is); ``columns`` are those of
-    the inputs besides the text, by role. ``max_length`` counts tokens, special ones included; a longer text is cut
-    there, or read in windows that share ``stride`` tokens where that isn't 0. ``prefix`` goes before every text;
-    ``temperature`` divides the logits; ``thresholds`` are what a task decides by; ``hierarchy`` separates the levels of
-    a label; ``base`` holds at least name and licence; ``data`` says which table it was tuned on (source, fingerprint,
-    rows, columns, split); ``metrics`` are fractions; ``parent`` is the digest of the bundle that this one was
-    compressed from.
+    ``name`` is the model's, which the bundles of its runs share. ``labels`` are the classes (none where a number is the
+    answer, whose range ``scale`` is); ``columns`` are those of the inputs besides the text, by role. ``max_length``
+    counts tokens, special ones included; a longer text is cut there, or read in windows that share ``stride`` tokens
+    where that isn't 0. ``prefix`` goes before every text; ``temperature`` divides the logits; ``thresholds`` are what a
+    task decides by; ``hierarchy`` separates the levels of a label; ``base`` holds at least name and licence; ``data``
+    says which table it was tuned on (source, fingerprint, rows, columns, split); ``metrics`` are fractions; ``parent``
+    is the digest of the bundle that this one was compressed from.
     """
 
     model_config = ConfigDict(extra="forbid")
 
+    name: str = Field(default="model", min_length=1, max_length=200)
     task: Literal["classify", "multilabel", "pair", "similarity", "tag", "qa"] = "classify"
     labels: list[str]
     text_column: str
@@ -99,7 +102,7 @@ class Bundle:
         Raises `BundleError`, naming the file, when anything is changed, missing, extra or unsafe.
         """
         found = verify_files(path, digest)
-        return cls(Path(path), read_info(Path(path) / INFO_FILE), found)
+        return cls(Path(path), read_info(Path(path) / INFO_FILE, found.format), found.digest)
 
     @property
     def tokenizer(self) -> Path:
@@ -107,17 +110,19 @@ class Bundle:
         return self.path / "tokenizer" / "tokenizer.json"
 
 
-def read_info(file: Path) -> BundleInfo:
-    """bundle.json as a `BundleInfo`; `BundleError` with every fault when it doesn't fit."""
+def read_info(file: Path, format: int) -> BundleInfo:
+    """bundle.json of ``format`` as a `BundleInfo`; `BundleError` with every fault when it doesn't fit."""
     try:
-        return BundleInfo.model_validate_json(file.read_bytes())
+        return BundleInfo.model_validate(upgraded(from_json(file.read_bytes()), format))
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'JSON'}: {fault['msg']}" for fault in error.errors())
-        raise BundleError(
-            say("{file} doesn't describe a bundle that this weitiao can run: {faults}", file=file, faults=faults)
-        ) from None
+    except ValueError as error:
+        faults = f"JSON: {error}"
     except OSError as error:
         raise BundleError(say("{file} can't be read: {why}", file=file, why=error.strerror or error)) from None
+    raise BundleError(
+        say("{file} doesn't describe a bundle that this weitiao can run: {faults}", file=file, faults=faults)
+    )
 
 
 def verify(path: str | PathLike[str], digest: str | None = None) -> str:

@@ -21,6 +21,7 @@ from weitiao.cli import (
     explain,
     keys,
     predict,
+    runs,
     serve,
     state,
     tune,
@@ -56,6 +57,7 @@ app.command("doctor", help=say("Look over this machine: what is installed, spare
 )
 app.add_typer(bundle.app, name="bundle", help=say("Show a bundle, or verify that nothing in it has changed."))
 app.add_typer(keys.app, name="keys", help=say("Make, list and revoke the keys of a service."))
+app.add_typer(runs.app, name="runs", help=say("What was tuned, how well it does, and which of it is in force."))
 app.add_typer(alerts.app, name="alerts", help=say("Show who is told of what, or send a test message."))
 app.add_typer(state.app, name="state", help=say("Back up what a service keeps, and bring it back."))
 

@@ -42,21 +42,20 @@ def command(
             from weitiao.tuning.frozen import frozen
 
             embed, count_tokens = frozen(base)
-        kinds = [kind.strip() for kind in (drop or "").split(",") if kind.strip()]
         return check(
             data,
-            dev=dev,
-            test=test,
-            out=out,
-            drop=kinds,
-            embed=embed,
-            count_tokens=count_tokens,
-            seed=seed,
-            encoding=encoding,
             text=text,
             label=label,
+            dev=dev,
+            test=test,
             group=group,
             time=time,
+            out=out,
+            drop=[kind.strip() for kind in drop.split(",")] if drop else None,
+            encoding=encoding,
+            seed=seed,
+            embed=embed,
+            count_tokens=count_tokens,
         )
 
     answer(json, work, _show)

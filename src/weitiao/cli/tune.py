@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -28,8 +29,9 @@ from weitiao.terminal import echo
 
 NOT_IN_RECIPES = {
     *("data", "out", "text", "label", "text_b", "question", "dev", "test", "encoding", "recipe", "resume"),
-    *("group", "time"),
+    *("group", "time", "name", "database"),
 }
+Tracker = StrEnum("Tracker", ["tensorboard", "wandb", "mlflow", "swanlab", "trackio", "none"])
 
 
 def command(
@@ -62,6 +64,16 @@ def command(
     ] = None,
     encoding: Encoding = None,
     resume: Resume = False,
+    name: Annotated[
+        str | None, typer.Option(help=say("The model's name among the runs; else what the table is called."))
+    ] = None,
+    trackers: Annotated[
+        list[Tracker] | None,
+        typer.Option("--tracker", help=say("Show the run here too; may be repeated. Else TensorBoard, if installed.")),
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(metavar="URL", help=say("Where to record the run; see weitiao runs."))
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", help=say("Seed of training; split_seed in a recipe decides what is held out.")),
@@ -77,6 +89,7 @@ def command(
         "batch_size": batch_size,
         "max_length": max_length,
         "seed": seed,
+        "trackers": [each.value for each in trackers if each != "none"] if trackers else None,
     }
 
     def work() -> dict[str, Any]:
@@ -87,6 +100,7 @@ def command(
             **{name: value for name, value in named.items() if value is not None},
         }
         settings |= {"text": text, "label": label, "text_b": text_b, "question": question, "group": group, "time": time}
+        settings |= {"name": name, "database": database}
         return tune(data, out, dev=dev, test=test, encoding=encoding, recipe=recipe, resume=resume, **settings)
 
     answer(json, work, _show)
@@ -129,5 +143,7 @@ def _show(found: dict[str, Any]) -> None:
     )
     echo(say("Bundle: {path}\n  digest {digest}", path=found["bundle"], digest=found["digest"]))
     echo(say("Report: {path}", path=found["report"] + "/report.html"))
+    if found["run"]:
+        echo(say("Run:    {run}  (weitiao runs show {run})", run=found["run"]))
     path, smaller = shlex.quote(found["bundle"]), shlex.quote(found["bundle"] + "-int8")
     echo(say("Next:   weitiao compress {path} --out {smaller}", path=path, smaller=smaller))

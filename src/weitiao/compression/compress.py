@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from weitiao import machine
 from weitiao.bundle import Bundle, BundleInfo, check_free, create, model_card
+from weitiao.bundle.as_run import as_run
 from weitiao.bundle.shape import now
 from weitiao.compression.export import export
 from weitiao.compression.measure import figures, side_by_side
@@ -23,6 +24,7 @@ from weitiao.languages import say
 from weitiao.progress import progress
 from weitiao.runtime import Engine, open_engine
 from weitiao.runtime.engine import Input
+from weitiao.store.recording import record
 from weitiao.tasks import EXCLUSIVE, same_answer, task_of
 
 if TYPE_CHECKING:
@@ -90,7 +92,9 @@ def compress(
         info.metrics = report.pop("metrics")
         _write(source, folder, info, report)
         step()
-    return {"bundle": str(out), "digest": Bundle.open(out).digest, **report, "metrics": info.metrics}
+    made = Bundle.open(out)
+    record(kind="compress", **as_run(made))
+    return {"bundle": str(out), "digest": made.digest, **report, "metrics": info.metrics}
 
 
 def _target(to: str, precision: str | None) -> tuple[Any, str]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 from weitiao.data.aside import write_set_aside
 from weitiao.data.companions import companions
@@ -49,23 +49,27 @@ _BATCH = 1_000
 Suspects = dict[str, list[Suspect]]
 
 
-def check(
+def check(  # noqa: PLR0913  a verb's arguments are its options
     data: str | os.PathLike[str],
     *,
+    text: str | None = None,
+    label: str | None = None,
     dev: str | os.PathLike[str] | None = None,
     test: str | os.PathLike[str] | None = None,
+    group: str | None = None,
+    time: str | None = None,
     out: str | os.PathLike[str] | None = None,
-    drop: Collection[str] = (),
+    drop: Collection[str] | None = None,
+    encoding: str | None = None,
+    seed: int = 0,
     embed: Callable[[Sequence[str]], np.ndarray[Any, Any]] | None = None,
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
-    seed: int = 0,
-    **reading: Unpack[Reading],
 ) -> dict[str, Any]:
     """Read ``data`` as tuning would and say what was found, as an object that JSON can hold (docs/check.md).
 
-    ``dev`` and ``test`` are tables to choose by and measure on, looked into as well, and for texts that leak into
-    them. ``reading``: text, label, group and time name columns, encoding the file's. ``embed`` turns texts into vectors
-    [n, size]: with those of a base wrong labels and outliers are found better; ``count_tokens`` counts a text's tokens.
+    ``text``, ``label``, ``group`` and ``time`` name columns. ``dev`` and ``test`` are tables to choose by and measure
+    on, looked into as well, and for texts that leak into them. ``embed`` turns texts into vectors [n, size]: with those
+    of a base wrong labels and outliers are found better; ``count_tokens`` counts the tokens of each text.
 
     With ``out``, a folder that is made where it is missing: ``report.html``; ``suspects.csv``; ``set_aside.csv`` (row,
     reason, raw); ``cleaned.csv``, the rows that tuning would see without the suspects of the kinds in ``drop``.
@@ -73,7 +77,8 @@ def check(
     Raises `DataError` as `weitiao.data.load.load` does or for an unknown kind, `OutputError` where ``out`` can't be
     written.
     """
-    if unknown := sorted(set(drop) - KINDS.keys()):
+    left_out = set(drop or ())
+    if unknown := sorted(left_out - KINDS.keys()):
         raise DataError(
             say("--drop {names}: expected some of {known}.", names=", ".join(unknown), known=", ".join(KINDS))
         )
@@ -82,6 +87,7 @@ def check(
         for name in FILES.values():
             for source in (data, *named.values()):
                 refuse_overwriting(Path(out) / name, source)
+    reading: Reading = {"text": text, "label": label, "group": group, "time": time, "encoding": encoding}
     loaded = load(data, **reading)
     dataset = deduplicate(loaded)
     reading |= {"text": dataset.text_column, "label": dataset.label_column}
@@ -119,7 +125,7 @@ def check(
     }
     found["verdict"] = verdict(dataset, suspects, found)
     found["ready"] = all(item["severity"] != "error" for item in found["verdict"])
-    dropped = {suspect.place for name in drop for suspect in suspects[name] if suspect.place < own}
+    dropped = {suspect.place for name in left_out for suspect in suspects[name] if suspect.place < own}
     found["dropped"] = len(dropped)
     found |= dict.fromkeys(FILES)
     if out is not None:

@@ -85,6 +85,7 @@ def partition(
         "label_column": dataset.label_column,
         "columns": dict(dataset.columns),
         "encoding": encoding,
+        "held": {part: table.fingerprint for part, table in held.items()},
         "split": {
             "seed": seed,
             "dev_share": dev_share,

@@ -14,11 +14,13 @@ from weitiao.errors import StoreError, require
 from weitiao.languages import say
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.orm import Session
 
 SERVICE_FILE = "service.db"
 BUSY_SECONDS = 10.0  # how long a writer waits for another process's write
+CONNECT_SECONDS = 10  # how long a database server may take to answer at first
+SILENT_SECONDS = 30  # how long it may leave what was sent unacknowledged
 
 
 class Store:
@@ -42,8 +44,12 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session whose changes are committed at the end, all or none."""
+        """A session whose changes are committed at the end, all or none.
+
+        In SQLite it is the only writer from its beginning, so what it reads stays true until it writes.
+        """
         with self._session() as session, session.begin():
+            _begin_alone(session.connection())
             yield session
 
     @contextmanager
@@ -92,7 +98,7 @@ def open_store(url: str | os.PathLike[str]) -> Store:
         )
     if kind == "postgresql":
         require("psycopg", "postgresql")
-    engine = create_engine(parsed, pool_pre_ping=kind == "postgresql")
+    engine = create_engine(parsed, **(_patience(parsed) if kind == "postgresql" else {}))
     shown = parsed.render_as_string(hide_password=True)
     store = Store(shown, engine)
     if engine.dialect.name == "sqlite":
@@ -108,8 +114,26 @@ def open_store(url: str | os.PathLike[str]) -> Store:
 
 
 def open_state(folder: str | os.PathLike[str] | None = None, url: str | None = None) -> Store:
-    """The database of the service with the state ``folder`` (default: `machine.state_folder`), or at ``url``."""
-    return open_store(url or Path(folder or machine.state_folder()) / SERVICE_FILE)
+    """The database at ``url``, else that of the state ``folder``.
+
+    Where neither is given: at the URL or path in ``WEITIAO_DATABASE``, else in `machine.state_folder`.
+    """
+    named = url or (None if folder else os.environ.get("WEITIAO_DATABASE"))
+    return open_store(named or Path(folder or machine.state_folder()) / SERVICE_FILE)
+
+
+def _patience(url: URL) -> dict[str, Any]:
+    """Of a PostgreSQL server that doesn't answer, or no longer: told within seconds instead of minutes."""
+    limits = {"connect_timeout": CONNECT_SECONDS, "tcp_user_timeout": 1000 * SILENT_SECONDS}
+    return {
+        "pool_pre_ping": True,
+        "connect_args": {name: value for name, value in limits.items() if name not in url.query},
+    }
+
+
+def _begin_alone(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
@@ -144,6 +168,9 @@ def _upgrade(engine: Engine, shown: str) -> None:
         from alembic.runtime.migration import MigrationContext
 
         head = ScriptDirectory.from_config(config).get_current_head()
+        if MigrationContext.configure(connection).get_current_revision() == head:
+            return
+        _begin_alone(connection)  # and all or none: by itself SQLite would commit each table as it is made
         if MigrationContext.configure(connection).get_current_revision() == head:
             return
         config.attributes["connection"] = connection

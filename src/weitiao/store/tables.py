@@ -5,7 +5,7 @@ Times are seconds since 1970 (UTC) as floats: the same in SQLite and PostgreSQL,
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -105,3 +105,70 @@ class Notification(Row):
     last_error: Mapped[str | None] = mapped_column(Text)
 
     __table_args__ = (Index("notifications_of_receiver", "receiver", "state", "rule", "number"),)
+
+
+class Run(Row):
+    """One making of a bundle, from its beginning: by ``tune``, by ``compress``, or elsewhere and added.
+
+    ``status`` is "running", "finished", "failed" or "interrupted"; ``seen_at`` is when the process last said that it
+    lives. ``name`` is the model's, which its runs share. ``parent`` is the digest of the bundle it was compressed from.
+    ``metrics`` are figures by name, ``intervals`` have their value, low, high and level.
+    """
+
+    __tablename__ = "runs"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(10))
+    status: Mapped[str] = mapped_column(String(12))
+    error: Mapped[str | None] = mapped_column(Text)
+    started_at: Mapped[float] = mapped_column(Float)
+    ended_at: Mapped[float | None] = mapped_column(Float)
+    seen_at: Mapped[float] = mapped_column(Float)
+    host: Mapped[str] = mapped_column(String(255))
+    process: Mapped[int] = mapped_column(BigInteger)
+    task: Mapped[str | None] = mapped_column(String(40))
+    base: Mapped[str | None] = mapped_column(Text)
+    base_sha256: Mapped[str | None] = mapped_column(String(64))
+    data_source: Mapped[str | None] = mapped_column(Text)
+    data_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    data: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    recipe: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    origins: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    seed: Mapped[int | None] = mapped_column(BigInteger)
+    metrics: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)
+    intervals: Mapped[dict[str, dict[str, float]]] = mapped_column(JSON, default=dict)
+    bundle: Mapped[str | None] = mapped_column(Text)
+    digest: Mapped[str | None] = mapped_column(String(64))
+    parent: Mapped[str | None] = mapped_column(String(64))
+    seconds: Mapped[float | None] = mapped_column(Float)
+    peak_memory_mb: Mapped[float | None] = mapped_column(Float)
+    machine: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    weitiao: Mapped[str | None] = mapped_column(String(40))
+
+    __table_args__ = (Index("runs_started", "started_at"), Index("runs_digest", "digest"))
+
+
+class Promotion(Row):
+    """A run put in force for a model's stage; ``ended_at`` is None while it is, and one at most is.
+
+    ``replaced`` is the promotion that a roll-back goes to.
+    """
+
+    __tablename__ = "promotions"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    stage: Mapped[str] = mapped_column(String(10))
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"))
+    at: Mapped[float] = mapped_column(Float)
+    actor: Mapped[str] = mapped_column(String(200))
+    ended_at: Mapped[float | None] = mapped_column(Float)
+    replaced: Mapped[int | None] = mapped_column(ForeignKey("promotions.id"))
+
+    __table_args__ = (
+        Index(
+            "promotions_in_force", "name", "stage", unique=True,
+            sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL"),
+        ),
+    )  # fmt: skip

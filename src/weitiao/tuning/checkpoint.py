@@ -245,7 +245,7 @@ def about_run(job: Job) -> dict[str, Any]:
     return {
         "run": {
             "weitiao": weitiao_version(),
-            "recipe": job.recipe.model_dump(exclude={"base", "checkpoint_every"}),
+            "recipe": job.recipe.model_dump(exclude={"base", "checkpoint_every", "trackers"}),
             "data": where,
             **{part: dataset.fingerprint for part, dataset in job.parts.held.items()},
             "base": {name: getattr(job.base, name) for name in ("family", "pooling", "prefix", "sha256")},

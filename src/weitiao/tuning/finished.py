@@ -40,7 +40,7 @@ def finished(place: Path, report: Path, data: str, asked: Resolved[Recipe]) -> d
 def _require_same(place: Path, bundle: Bundle, recipe: Recipe, data: str, asked: Resolved[Recipe]) -> None:
     before, now = {}, {}
     for name, origin in asked.origins.items():
-        if origin != "default" and name != "checkpoint_every":
+        if origin != "default" and name not in ("checkpoint_every", "trackers"):
             before[name], now[name] = getattr(recipe, name), getattr(asked.value, name)
     if Path(data).is_file():
         before["data"], now["data"] = bundle.info.data.get("fingerprint"), sha256_of(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
     from weitiao.tuning.checkpoint import Checkpoints
     from weitiao.tuning.estimate import Foretold
+    from weitiao.tuning.loop import Progress
 
 
-def learn(job: Job, network: Network, checkpoints: Checkpoints) -> Learned:
-    """Through the training loop: every method but the linear probe. A run that was cut short goes on."""
+def learn(job: Job, network: Network, checkpoints: Checkpoints, watch: Callable[[Progress], None]) -> Learned:
+    """Through the training loop, which ``watch`` is told of: every method but the linear probe. A run that was cut
+    short goes on.
+    """
     import torch
 
     from weitiao.tuning.estimate import Foretold, foretell
@@ -47,8 +51,13 @@ def learn(job: Job, network: Network, checkpoints: Checkpoints) -> Learned:
         _tell_foretold(foretold)
     score = _dev_score(job, schedule.bf16) if len(job.rows["dev"]) else None
     torch.manual_seed(recipe.seed)
-    with live_table(job.task.METRIC.replace("_", "-").replace("f1", "F1")) as watch:
-        history = train(network, rows, loss, schedule, score, watch, checkpoints)
+    with live_table(job.task.METRIC.replace("_", "-").replace("f1", "F1")) as show:
+
+        def told(now: Progress) -> None:
+            show(now)
+            watch(now)
+
+        history = train(network, rows, loss, schedule, score, told, checkpoints)
     seconds = history[-1]["seconds"]
     method.finish(network)
     return Learned(history, foretold, time.monotonic() - seconds, seconds)

@@ -24,7 +24,8 @@ class Recipe(BaseModel):
     is the fraction of the steps in which the learning rate rises; ``patience`` counts epochs without a better dev score
     before training stops; without one all epochs run, as foretold, and the best is kept. ``split_seed`` decides which
     rows are held out, ``seed`` everything else, so that runs of several seeds are measured on the same rows.
-    ``checkpoint_every`` counts seconds, and changes nothing in the result.
+    ``checkpoint_every`` counts seconds; ``trackers`` are shown the run, None means TensorBoard where it is installed.
+    Neither changes the result.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,6 +54,7 @@ class Recipe(BaseModel):
     test_share: float = Field(default=0.2, ge=0, lt=1)
     split_seed: int = Field(default=0, ge=0, lt=2**32)
     seed: int = Field(default=0, ge=0, lt=2**32)
+    trackers: list[Literal["tensorboard", "wandb", "mlflow", "swanlab", "trackio"]] | None = None
     lora_rank: int = Field(default=16, ge=1, le=1024)
     lora_alpha: float = Field(default=32.0, gt=0, allow_inf_nan=False)
     lora_dropout: float = Field(default=0.05, ge=0, lt=1)

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weitiao import machine
-from weitiao.bundle import BundleInfo
+from weitiao.bundle import Bundle, BundleInfo
+from weitiao.bundle.as_run import as_run
 from weitiao.bundle.manifest import MANIFEST
+from weitiao.bundle.shape import weitiao_version
+from weitiao.bundle.upgrade import model_name
 from weitiao.bundle.write import check_free
-from weitiao.data.partition import Partition, partition
-from weitiao.errors import BaseModelError, require
+from weitiao.data.load import Reading as Reads
+from weitiao.data.partition import Partition, absolute, partition
+from weitiao.errors import BaseModelError, RecipeError, require
 from weitiao.languages import say
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import progress
+from weitiao.settings import Resolved
+from weitiao.store.recording import Recording, recording
 from weitiao.tasks import task_of, wanted
 from weitiao.tasks.windows import Reading, read
 from weitiao.terminal import tell
@@ -27,9 +35,14 @@ from weitiao.tuning.job import Job, Result
 from weitiao.tuning.learn import learn, learn_head
 from weitiao.tuning.plan import decide, read_recipe
 from weitiao.tuning.recipe import Recipe
+from weitiao.tuning.trackers import require_trackers, tracking
 from weitiao.types import Base
 
+if TYPE_CHECKING:
+    from weitiao.tuning.loop import Progress
+
 UNCUT = 1 << 20  # tokens: more than any text has
+LONGEST_NAME = 200  # characters, as bundles and the registry hold it
 LEAST_SHARE = 0.5  # of the table's rows; when fewer are left to learn from, that is rarely meant
 
 
@@ -48,6 +61,8 @@ def tune(  # noqa: PLR0913  the options of the verb
     resume: bool = False,
     group: str | None = None,
     time: str | None = None,
+    name: str | None = None,
+    database: str | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
     """Tune a base on the labelled table ``data`` and write a bundle to ``out`` and a report to ``<out>-report``.
@@ -55,53 +70,78 @@ def tune(  # noqa: PLR0913  the options of the verb
     ``text``, ``label`` and, for tasks with two inputs, ``text_b`` or ``question`` name columns where they aren't to be
     found. ``settings`` are fields of `Recipe` (task, base, method, epochs, seed, …); ``recipe`` names a TOML file of
     them. Without ``dev`` and ``test`` tables, rows are held out (recipe: dev_share, test_share): at random, or with a
-    ``group`` column whole groups, or with a ``time`` column the newest rows.
+    ``group`` column whole groups, or with a ``time`` column the newest rows. The run is recorded as one of the model
+    ``name`` (default: what the table is called) in the registry at ``database`` (default: as `store.open_state`).
 
     A run that is killed leaves checkpoints in ``<out>-checkpoint``. The same call with ``resume`` goes on there and
     ends with the weights of an unbroken run; it starts anew where nothing was saved, and answers from the bundle where
     that is there already.
 
-    Returns ``{"bundle", "digest", "report", "metrics", "intervals", "n_train", "n_dev", "n_test", "texts_per_second",
-    "seconds", "peak_memory_mb", "predicted": {"seconds", "peak_memory_mb"}, "recipe", "origins", "resumed_from", …}``;
-    texts_per_second is training texts ÷ wall time of the training loop, tokenising included; seconds run from the
-    foretelling to the finished bundle; resumed_from is the step that a resumed run went on from, else None. Raises
-    DataError, RecipeError, BaseModelError, OutputError, MissingExtraError; BundleError for a bundle that was changed.
+    Returns ``{"run", "bundle", "digest", "report", "metrics", "intervals", "n_train", "n_dev", "n_test",
+    "texts_per_second", "seconds", "peak_memory_mb", "predicted": {"seconds", "peak_memory_mb"}, "recipe", "origins",
+    "resumed_from", …}``; texts_per_second is training texts ÷ wall time of the training loop, tokenising included;
+    seconds run from the foretelling to the finished bundle; resumed_from is the step that a resumed run went on from,
+    else None; run is None where it couldn't be recorded, or was finished before. Raises DataError, RecipeError,
+    BaseModelError, OutputError, MissingExtraError; BundleError for a bundle that was changed.
     """
     resolved = read_recipe(recipe, settings)
     asked = resolved.value
+    trackers = require_trackers(asked.trackers)
+    name = name or model_name(data)
+    if len(name) > LONGEST_NAME:
+        raise RecipeError(say("--name: a model's name has at most {most} characters.", most=LONGEST_NAME))
     place = Path(out).expanduser().resolve()
     report = place.with_name(place.name + "-report")
     if resume and os.path.isfile(place / MANIFEST):
-        return finished(place, report, data, resolved)
+        return {"run": None, **finished(place, report, data, resolved)}
     check_free(place)
     if not (resume and os.path.isdir(folder_of(place))):  # else a killed run may have been about to end
         check_free(report)
-    with checkpoints(place, asked.checkpoint_every, resume=resume) as keeper:
-        machine.reset_peak_memory()
-        parts = partition(
-            data,
-            text=text,
-            label=label,
-            encoding=encoding,
-            dev=dev,
-            test=test,
-            shares=(asked.dev_share, asked.test_share),
-            seed=asked.split_seed,
-            group=group,
-            time=time,
-            wanted=wanted(asked.task, {"text_b": text_b, "question": question}),
-        )
-        _tell_data(parts)
-        base = resolve(asked.base)
-        threads = machine.prepare_threads()
-        if threads.warning:
-            tell(threads.warning)
-        require("torch", "tune")
-        require("transformers", "tune")
-        job, tokenising = _prepare(resolved, base, parts)
-        _tell_recipe(job)
-        keeper.require_same(about_run(job))
-        return deliver(job, _run(job, tokenising, keeper), place, report)
+    how: Reads = {"text": text, "label": label, "group": group, "time": time, "encoding": encoding}
+    how["wanted"] = wanted(asked.task, {"text_b": text_b, "question": question})
+    parts_of = partial(partition, data, dev=dev, test=test, **how)
+    known = {"name": name, "task": asked.task, "base": asked.base, "data_source": absolute(data), "seed": asked.seed}
+    with (
+        checkpoints(place, asked.checkpoint_every, resume=resume) as keeper,
+        recording(database, **known, machine=machine.describe(), weitiao=weitiao_version()) as run,
+    ):
+        found = _recorded(_Kept(run, keeper, place, report, trackers), name, resolved, parts_of)
+    return {"run": run.run, **found}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Where a run is kept: the registry's row, its checkpoints, its bundle, its report, its trackers."""
+
+    row: Recording
+    keeper: Checkpoints
+    place: Path
+    report: Path
+    trackers: list[str]
+
+
+def _recorded(run: _Kept, name: str, resolved: Resolved[Recipe], parts_of: Callable[..., Partition]) -> dict[str, Any]:
+    asked = resolved.value
+    machine.reset_peak_memory()
+    parts = parts_of(shares=(asked.dev_share, asked.test_share), seed=asked.split_seed)
+    _tell_data(parts)
+    base = resolve(asked.base)
+    threads = machine.prepare_threads()
+    if threads.warning:
+        tell(threads.warning)
+    require("torch", "tune")
+    require("transformers", "tune")
+    job, tokenising = _prepare(resolved, base, parts, name)
+    _tell_recipe(job)
+    run.keeper.require_same(about_run(job))
+    settings = job.recipe.model_dump(mode="json")
+    run.row.note(recipe=settings, origins=job.origins, base=base.name, base_sha256=base.sha256)
+    run.row.note(data=parts.where, data_fingerprint=parts.dataset.fingerprint)
+    with tracking(job, run.trackers, run.row.run or run.place.name) as tracked:
+        found = deliver(job, _run(job, tokenising, run.keeper, tracked.step), run.place, run.report)
+        tracked.measured(found["metrics"])
+    run.row.note(**as_run(Bundle.open(found["bundle"], found["digest"])))
+    return found
 
 
 def _tell_data(parts: Partition) -> None:
@@ -144,7 +184,7 @@ def _tell_recipe(job: Job) -> None:
             tell(f"  {name} = {value}  ({say(job.origins[name])})")
 
 
-def _prepare(resolved: Any, base: Base, parts: Partition) -> tuple[Job, float]:
+def _prepare(resolved: Any, base: Base, parts: Partition, name: str) -> tuple[Job, float]:
     from weitiao.pretrained.network import load_tokenizer
     from weitiao.tasks.spans import by_character
     from weitiao.tuning.batches import encoded
@@ -158,7 +198,9 @@ def _prepare(resolved: Any, base: Base, parts: Partition) -> tuple[Job, float]:
     inputs = {part: [example.inputs for example in some] for part, some in examples.items()}
     described = task.describe([example.label for example in parts.train])
     began = time.monotonic()
-    whole = _info(resolved.value, base, parts, tokenizer.pad_token_id or 0, described | {"max_length": UNCUT})
+    whole = _info(
+        resolved.value, base, parts, tokenizer.pad_token_id or 0, described | {"max_length": UNCUT, "name": name}
+    )
     train = read(fast, inputs["train"], whole)
     lengths = [len(window) for window in train.windows]
     recipe, origins = decide(resolved, base, len(parts.labels), lengths)
@@ -210,7 +252,7 @@ def _check_tokens(readings: dict[str, Reading], base: Base) -> None:
         )
 
 
-def _run(job: Job, tokenising: float, keeper: Checkpoints) -> Result:
+def _run(job: Job, tokenising: float, keeper: Checkpoints, watch: Callable[[Progress], None]) -> Result:
     import torch
 
     from weitiao.pretrained.network import Network, load_encoder
@@ -224,7 +266,7 @@ def _run(job: Job, tokenising: float, keeper: Checkpoints) -> Result:
     torch.manual_seed(recipe.seed)
     outputs = job.task.outputs(job.info)
     network = Network(load_encoder(Path(job.base.path)), outputs, job.info.pooling, recipe.dropout)
-    learned = learn_head(job, network) if recipe.method == "head" else learn(job, network, keeper)
+    learned = learn_head(job, network) if recipe.method == "head" else learn(job, network, keeper, watch)
     bf16 = recipe.precision == "bf16"
     held, examples = ("dev", job.parts.dev) if job.parts.dev else ("train", job.parts.train)
     gold = [example.label for example in examples]

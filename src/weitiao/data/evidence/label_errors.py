@@ -32,10 +32,6 @@ Model = tuple[Array, Callable[[Any], Array]]  # the labels it knows, and feature
 
 def find(material: Material) -> list[Suspect]:
     """Raises MissingExtraError without scikit-learn and cleanlab."""
-    require("cleanlab", "tune")
-    from cleanlab.filter import find_label_issues
-    from cleanlab.rank import get_label_quality_scores
-
     given = [example.label or "" for example in material.examples]
     labels = sorted(label for label, count in Counter(given).items() if count >= LEAST_IN_CLASS)
     number = {label: at for at, label in enumerate(labels)}
@@ -43,6 +39,10 @@ def find(material: Material) -> list[Suspect]:
     if len(labels) < 2 or len(places) < LEAST_ROWS:
         material.notes.append(say("Too few rows to look for wrong labels."))
         return []
+    require("cleanlab", "tune")  # only now: it takes seconds to load
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
     places = _sample(places, MOST_JUDGED // len(labels), material)
     gold = np.array([number[given[place]] for place in places])
     probabilities = _out_of_sample(material, places, gold)
