@@ -159,6 +159,16 @@ def test_another_bundles_answers_are_not_used(
     assert "another run than this one: starting anew" in capsys.readouterr().err
 
 
+def test_answers_without_reasons_are_not_taken_for_answers_with_them(
+    tuned: Bundle, tmp_path: Path, table: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.import_module("weitiao.runtime.predict"), "CHUNK_WITH_REASONS", CHUNK)
+    predict(tuned, table, tmp_path / "a.csv", reasons=True)
+    journal_of(tuned, table, tmp_path / "b.csv", calls)
+    assert predict(tuned, table, tmp_path / "b.csv", reasons=True, resume=True)["resumed_from"] is None
+    assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "a.csv").read_bytes()
+
+
 def test_what_is_told(
     tuned: Bundle, tmp_path: Path, table: Path, calls: Calls, capsys: pytest.CaptureFixture[str]
 ) -> None:

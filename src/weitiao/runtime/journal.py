@@ -110,10 +110,11 @@ class Journal:
 
 
 @contextmanager
-def open_journal(out: Path, bundle: Bundle, *, resume: bool) -> Iterator[Journal]:
+def open_journal(out: Path, bundle: Bundle, options: Sequence[str], *, resume: bool) -> Iterator[Journal]:
     """The journal of the run that writes ``out``; no other process may write it meanwhile.
 
-    It is gone when the block ends; after an error or an interrupt it stays if it holds any answers, which is told.
+    ``options`` are what shapes an answer beside bundle and text; the journal of another bundle or others isn't used. It
+    is gone when the block ends; after an error or an interrupt it stays if it holds any answers, which is told.
     Raises `OutputError` where another process is at it, or where its folder can't be made or holds something else.
     """
     folder = out.with_name(out.name + ENDING)
@@ -124,7 +125,7 @@ def open_journal(out: Path, bundle: Bundle, *, resume: bool) -> Iterator[Journal
             tell(say("Nothing of an earlier run to {place} was saved: starting anew.", place=out))
         elif file.exists() and not resume:
             tell(say("{file}: what a run that was cut short had answered isn't used without --resume.", file=file))
-        journal = Journal(file, _run(bundle), resume=resume)
+        journal = Journal(file, _run(bundle, options), resume=resume)
         try:
             yield journal
         except BaseException:
@@ -158,9 +159,9 @@ def _hold(out: Path, folder: Path, stack: ExitStack) -> None:
         )
 
 
-def _run(bundle: Bundle) -> str:
+def _run(bundle: Bundle, options: Sequence[str]) -> str:
     """All that decides an answer beside the text."""
-    return json.dumps([bundle.digest, weitiao_version(), machine.processor(), machine.versions()])
+    return json.dumps([bundle.digest, *options, weitiao_version(), machine.processor(), machine.versions()])
 
 
 def _content(line: bytes) -> dict[str, Any]:

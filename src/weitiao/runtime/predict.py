@@ -82,7 +82,7 @@ def predict(  # noqa: PLR0913  the options of the verb
             )
         )
     with ExitStack() as stack:
-        journal = stack.enter_context(open_journal(target, opened, resume=resume))
+        journal = stack.enter_context(open_journal(target, opened, [*added, why or ""], resume=resume))
         asides = stack.enter_context(open_writer(aside, ASIDE_COLUMNS, bom=True))
         rows = stack.enter_context(open_writer(target, [*table.columns, *added], bom=_wants_bom(table)))
         engine = open_engine(opened)
