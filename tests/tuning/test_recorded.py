@@ -101,7 +101,7 @@ def test_one_that_was_stopped_is_shown_as_such(
     call = ["tune", str(reviews), "--out", str(tmp_path / "b"), "--base", str(tiny_bert), "--epochs", "1000"]
     process = subprocess.Popen(
         [sys.executable, "-m", "weitiao", *call, "--batch-size", "1", "--database", str(registry), "--tracker", "none"],
-        stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stderr=subprocess.PIPE, text=True,
         # a shell that runs the tests in the background has told them, and so this process, to ignore SIGINT
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
