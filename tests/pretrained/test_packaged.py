@@ -117,15 +117,14 @@ def embed(name: str, texts: list[str], alone: bool = False) -> Any:
 
     from weitiao.pretrained.bases import resolve
     from weitiao.pretrained.network import Network, load_encoder
-    from weitiao.tuning.batches import collate, encode
+    from weitiao.tuning.batches import collate, encoded
 
     base = resolve(name)
     network = Network(load_encoder(Path(base.path)), 2, base.pooling).eval()
     tokenizer = Tokenizer.from_file(str(Path(base.path) / "tokenizer.json"))
     tokenizer.no_padding()
-    rows = encode(
-        tokenizer, [base.prefix + text for text in texts], [0] * len(texts), pad=network.encoder.config.pad_token_id
-    )
+    ids = [encoding.ids for encoding in tokenizer.encode_batch([base.prefix + text for text in texts])]
+    rows = encoded(ids, [0] * len(texts), network.encoder.config.pad_token_id)
     batches = [[at] for at in range(len(texts))] if alone else [list(range(len(texts)))]
     with torch.inference_mode():
         parts = [

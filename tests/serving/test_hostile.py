@@ -247,13 +247,14 @@ def test_an_unforeseen_error_is_counted_as_one(tmp_path: Path) -> None:
     service = SimpleNamespace(
         access=SimpleNamespace(open=False),
         draining=False,
+        settings=SimpleNamespace(max_connections=1),
         metrics=SimpleNamespace(request=lambda route, status, seconds: told.append(status)),
     )
 
     async def broken(scope: Any, receive: Any, send: Any) -> None:
         raise ZeroDivisionError
 
-    scope: dict[str, Any] = {"type": "http", "method": "GET", "headers": []}
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/", "headers": []}
     with pytest.raises(ZeroDivisionError):
         asyncio.run(Gate(broken, service)(scope, None, None))  # type: ignore[arg-type]
     assert told == [500]

@@ -157,7 +157,7 @@ class Batcher:
         self._seconds_a_text += SMOOTHING * (each - self._seconds_a_text) if self._seconds_a_text else each
         done, at = [], 0
         for work, begin, end in batch:
-            work.rows += computed[at : at + end - begin]
+            work.rows.extend(computed[at : at + end - begin])
             at += end - begin
             if end == len(work.texts):
                 done.append(work)

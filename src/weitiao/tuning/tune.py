@@ -84,7 +84,7 @@ def tune(  # noqa: PLR0913  the options of the verb
     else None; run is None where it couldn't be recorded, or was finished before. Raises DataError, RecipeError,
     BaseModelError, OutputError, MissingExtraError; BundleError for a bundle that was changed.
     """
-    resolved = read_recipe(recipe, settings)
+    data, resolved = os.fspath(data), read_recipe(recipe, settings)
     asked = resolved.value
     trackers = require_trackers(asked.trackers)
     name = name or model_name(data)
