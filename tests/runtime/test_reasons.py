@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -69,23 +70,47 @@ def test_units_of_any_text_lie_in_it_in_order(of_each_family: Engine, text: str)
         assert end <= start < stop <= len(text)
         assert text[start:stop] == text[start:stop].strip()
         end = stop
-    places = [place for unit in units.places for place in unit]
+    places = [place for unit in units.places for _, place in unit]
     assert places == sorted(set(places))
-    assert units.only(np.ones(len(units), dtype=bool)) == units.ids == of_each_family.encode(text).ids
-    assert set(places) <= set(range(1, len(units.ids) - 1)), "the first and the last token are special"
+    assert units.only(np.ones(len(units), dtype=bool)) == units.windows == [of_each_family.encode(text)[0].ids]
+    assert set(places) <= set(range(1, len(units.windows[0]) - 1)), "the first and the last token are special"
 
 
 def test_without_its_units_a_text_is_the_prefix_alone(of_each_family: Engine) -> None:
     units = units_of(of_each_family, "书很好")
-    assert units.only(np.zeros(len(units), dtype=bool)) == of_each_family.encode("").ids
+    assert units.only(np.zeros(len(units), dtype=bool)) == [of_each_family.encode("")[0].ids]
 
 
 def test_what_the_bundle_does_not_read_has_no_unit(of_each_family: Engine) -> None:
     text = "很好 " * 200
     units = units_of(of_each_family, text)
-    assert len(units.ids) == of_each_family.bundle.info.max_length
+    assert len(units.windows[0]) == of_each_family.bundle.info.max_length
     assert 0 < units.spans[-1][1] <= units.read < len(text)
     assert units_of(of_each_family, "很好").read == 2
+
+
+def test_a_text_of_several_windows_is_explained_as_a_whole(tmp_path: Path, tiny_base: Path) -> None:
+    engine = open_engine(make_bundle(tmp_path / "b", tiny_base, prefix="query: ", max_length=24, stride=6))
+    text = "这本书很好，下次还来 the room was awful, 服务很差，退货 " * 3
+    prediction = engine.predict([text])[0]
+    probe = Probe(engine, text, engine.labels.index(prediction.label))
+    units = probe.units
+    assert len(units.windows) > 2
+    assert units.windows == [window.ids for window in engine.read([text]).windows]
+    assert units.read >= len(text.rstrip())
+    assert [text[start:end] for start, end in units.spans].count("room") == 3
+    assert any(len({window for window, _ in places}) == 2 for places in units.places), "windows share words"
+    whole = probe(np.ones((1, len(units)), dtype=bool))[0]
+    assert 1 / (1 + np.exp(-whole)) == pytest.approx(prediction.confidence, abs=1e-5)
+    kept = np.zeros(len(units), dtype=bool)
+    assert len(units.only(kept)) == 1, "without words there is one window"
+    kept[-1] = True
+    assert len(units.only(kept)) == len({window for window, _ in units.places[-1]})
+    for method in METHODS:
+        if method == "leave-out" or find_spec("captum"):
+            found = reason(engine, text, prediction.label, method)
+            assert found.probability == pytest.approx(prediction.confidence, abs=1e-5)
+            assert found.gap is None or abs(found.gap) <= max(1, abs(whole))
 
 
 def test_log_odds_are_those_of_the_probability(engine: Engine) -> None:
@@ -154,8 +179,8 @@ def test_integrated_gradients_add_up_to_the_difference(of_each_family: Engine, l
     for text in TEXTS:
         probe = Probe(of_each_family, text, of_each_family.labels.index(label))
         found = integrated_gradients.attribute(probe)
-        emptied = np.array([probe.units.ids])
-        emptied[0, [place for places in probe.units.places for place in places]] = info.pad_token_id
+        emptied = np.array(probe.units.windows)
+        emptied[0, [place for places in probe.units.places for _, place in places]] = info.pad_token_id
         embedded = network.encoder.get_input_embeddings()(torch.from_numpy(emptied))
         mask = torch.ones(emptied.shape, dtype=torch.long)
         with torch.inference_mode():

@@ -107,15 +107,14 @@ class Engine:
                 found[row] = value[: len(tokens[row])] if self.task.BY_TOKEN else value
         return found
 
-    def encode(self, text: str) -> Encoding:
-        """The tokens of ``text`` with their places in prefix and text, cut at the bundle's length; for one input."""
+    def encode(self, text: str) -> list[Encoding]:
+        """The windows of ``text`` as `read` makes them, with each token's place in prefix and text; for one input."""
+        info = self.bundle.info
         with self.turn:
             self._tokenizer.no_padding()
-            self._tokenizer.enable_truncation(self.bundle.info.max_length)
-            encoding: Encoding = self._tokenizer.encode(
-                (self.bundle.info.prefix + text).encode("utf-8", "replace").decode("utf-8")
-            )
-        return encoding
+            self._tokenizer.enable_truncation(info.max_length, stride=info.stride)
+            encoding: Encoding = self._tokenizer.encode((info.prefix + text).encode("utf-8", "replace").decode("utf-8"))
+        return [encoding, *(encoding.overflowing if info.stride else ())]
 
     def read(self, texts: Sequence[Input]) -> Reading:
         """The windows of each text: tokens with prefix and special tokens, at most the bundle's length, not padded."""

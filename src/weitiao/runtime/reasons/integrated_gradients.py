@@ -26,31 +26,35 @@ def attribute(probe: Probe) -> Attribution:
     """The share of each unit in the log-odds, in float32. Raises `MissingExtraError` without captum."""
     torch: Any = require("torch", "explain")
     captum: Any = require("captum", "explain")
+    import numpy as np
+
     network, units, info = probe.engine.network, probe.units, probe.engine.bundle.info
+    windows, length = len(units.windows), max(map(len, units.windows))
+    padded = [[*ids, *[info.pad_token_id] * (length - len(ids))] for ids in units.windows]
+    mask = torch.tensor([[int(place < len(ids)) for place in range(length)] for ids in units.windows])
+    ids = torch.tensor([padded, padded])  # [text and baseline, windows, length]
+    for window, place in (each for places in units.places for each in places):
+        ids[1, window, place] = info.pad_token_id
 
     def output(embedded: Tensor) -> Tensor:
-        mask = torch.ones(embedded.shape[:2], dtype=torch.long)
-        hidden = network.encoder(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
-        logits = network.head(network.pool(hidden, mask)) / info.temperature
+        """Log-odds [batch] of [batch, windows, length, hidden]."""
+        masks = mask.repeat(len(embedded), 1)
+        hidden = network.encoder(inputs_embeds=embedded.flatten(0, 1), attention_mask=masks).last_hidden_state
+        logits = network.head(network.pool(hidden, masks)).unflatten(0, (-1, windows)).mean(dim=1) / info.temperature
         others = torch.cat([logits[:, : probe.label], logits[:, probe.label + 1 :]], dim=1)
         result: Tensor = logits[:, probe.label] - others.logsumexp(dim=1)
         return result
 
-    emptied = list(units.ids)
-    for place in (place for places in units.places for place in places):
-        emptied[place] = info.pad_token_id
     with probe.engine.turn, torch.enable_grad():
         with torch.no_grad():
-            text, baseline = network.encoder.get_input_embeddings()(torch.tensor([units.ids, emptied])).split(1)
+            text, baseline = network.encoder.get_input_embeddings()(ids).split(1)
             difference = float(output(text) - output(baseline))
         method = captum.attr.IntegratedGradients(output)
-        at_once = max(1, TOKENS // len(units.ids))
+        at_once = max(1, TOKENS // mask.numel())
         for steps in STEPS:
-            shares = method.attribute(text, baseline, n_steps=steps, internal_batch_size=at_once)[0].sum(dim=1)
+            shares = method.attribute(text, baseline, n_steps=steps, internal_batch_size=at_once)[0].sum(dim=-1)
             gap = float(shares.sum()) - difference
             if abs(gap) <= TOLERANCE * max(1.0, abs(difference)):
                 break
-    import numpy as np
-
-    scores = np.array([float(shares[places].sum()) for places in units.places])
+    scores = np.array([sum(float(shares[place]) for place in places) for places in units.places])
     return Attribution(scores, [(place, place + 1) for place in range(len(units))], steps, gap)

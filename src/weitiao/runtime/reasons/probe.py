@@ -16,34 +16,32 @@ if TYPE_CHECKING:
 class Probe:
     """How sure ``engine`` is of the label at place ``label`` when it reads only some of the units of ``text``.
 
-    ``passes`` counts what it has computed.
+    ``passes`` counts the windows it has computed (one a variant, for a text that isn't longer than a window).
     """
 
     def __init__(self, engine: Engine, text: str, label: int) -> None:
         self.engine = engine
         self.label = label
         self.units = units_of(engine, text)
-        self._known: dict[bytes, float] = {}
+        self._known: dict[tuple[int, ...], NDArray[np.float32]] = {}
 
     @property
     def passes(self) -> int:
-        """How many variants the engine has computed."""
+        """How many windows the engine has computed."""
         return len(self._known)
 
     def __call__(self, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Log-odds ``[variants]`` of the label when the units that are True in ``kept`` ``[variants, units]`` are read.
 
-        All variants go to the engine in one call, and none a second time.
+        All variants go to the engine in one call, and no window a second time.
         """
         import numpy as np
 
-        keys = [row.tobytes() for row in kept]
-        new = {key: row for key, row in zip(keys, kept, strict=True) if key not in self._known}
-        if new:
-            logits = np.stack(self.engine.scores([self.units.only(row) for row in new.values()]))
-            found = log_odds(logits, self.label, self.engine.bundle.info.temperature)
-            self._known.update(zip(new, found.tolist(), strict=True))
-        return np.array([self._known[key] for key in keys])
+        variants = [[tuple(ids) for ids in self.units.only(row)] for row in kept]
+        new = list(dict.fromkeys(ids for windows in variants for ids in windows if ids not in self._known))
+        self._known.update(zip(new, self.engine.scores(new), strict=True))
+        logits = np.stack([np.mean([self._known[ids] for ids in windows], axis=0) for windows in variants])
+        return log_odds(logits, self.label, self.engine.bundle.info.temperature)
 
 
 def log_odds(logits: NDArray[np.float32], label: int, temperature: float) -> NDArray[np.float64]:

@@ -21,48 +21,66 @@ _SPACELESS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """``ids`` of the whole text as the network reads it; of each unit its characters and its places in ``ids``.
+    """The ``windows`` of a text as the network reads it (token ids); of each unit its characters, and its places: which
+    window, which token.
 
-    Prefix, special tokens and white space belong to no unit. ``read`` is how many characters fitted into the bundle's
-    length.
+    Prefix, special tokens and white space belong to no unit. ``read`` is how many characters fitted into the windows.
     """
 
-    ids: list[int]
+    windows: list[list[int]]
     spans: list[tuple[int, int]]
-    places: list[list[int]]
+    places: list[list[tuple[int, int]]]
     read: int
 
     def __len__(self) -> int:
         return len(self.spans)
 
-    def only(self, kept: NDArray[np.bool_]) -> list[int]:
-        """The ids without the units that are False in ``kept`` ``[units]``."""
-        out = {place for places, stays in zip(self.places, kept.tolist(), strict=True) if not stays for place in places}
-        return [token for place, token in enumerate(self.ids) if place not in out]
+    def only(self, kept: NDArray[np.bool_]) -> list[list[int]]:
+        """The windows without the units that are False in ``kept`` ``[units]``; those that lose all theirs are gone, as
+        they would be for a text without these words, but for one.
+        """
+        out, staying = set[tuple[int, int]](), set[int]()
+        for places, stays in zip(self.places, kept.tolist(), strict=True):
+            if stays:
+                staying.update(window for window, _ in places)
+            else:
+                out.update(places)
+        gone = {window for window, _ in out} - staying
+        if len(gone) == len(self.windows):
+            gone.discard(0)
+        return [
+            [token for place, token in enumerate(ids) if (window, place) not in out]
+            for window, ids in enumerate(self.windows)
+            if window not in gone
+        ]
 
 
 def units_of(engine: Engine, text: str) -> Units:
     """The units of ``text`` by the tokenizer of ``engine``."""
-    encoding = engine.encode(text)
+    encodings = engine.encode(text)
     words, lead = _words(text), len(engine.bundle.info.prefix)
+    tokens = sorted(
+        (max(0, begin - lead), max(0, end - lead), window, place)
+        for window, encoding in enumerate(encodings)
+        for place, (begin, end) in enumerate(encoding.offsets)
+    )
     spans: list[tuple[int, int]] = []
-    places: list[list[int]] = []
-    for place, (begin, end) in enumerate(encoding.offsets):
-        piece = text[max(0, begin - lead) : max(0, end - lead)]
-        stripped = piece.strip()
+    places: list[list[tuple[int, int]]] = []
+    for begin, end, window, place in tokens:
+        stripped = text[begin:end].strip()
         if not stripped:
             continue
-        start = max(0, begin - lead) + piece.index(stripped)
+        start = begin + text[begin:end].index(stripped)
         stop = start + len(stripped)
         before = spans[-1][1] if spans else -1
-        # Several bytes of one character overlap; pieces of one word touch.
+        # Windows share tokens, several bytes of one character overlap, and pieces of one word touch.
         if start < before or (start == before and words[start - 1] == words[start]):
             spans[-1] = (spans[-1][0], max(before, stop))
-            places[-1].append(place)
+            places[-1].append((window, place))
         else:
             spans.append((start, stop))
-            places.append([place])
-    return Units(encoding.ids, spans, places, max(0, max((end for _, end in encoding.offsets), default=0) - lead))
+            places.append([(window, place)])
+    return Units([encoding.ids for encoding in encodings], spans, places, max(end for _, end, _, _ in tokens))
 
 
 def _words(text: str) -> list[int]:
