@@ -45,7 +45,7 @@ WEIGHTS = ("encoder/model.safetensors", "head.safetensors")
 METHODS = ("full", "lora")
 ENDINGS = ("-checkpoint", "-report", ".set_aside.csv")
 FORMATS = ("csv", "jsonl", "parquet")
-MILLISECONDS = (4_000, 60_000)  # between these a kill at any time comes
+MILLISECONDS = (4_000, 40_000)  # between these a kill at any time comes
 
 
 def sha256(file: Path) -> str:
@@ -185,7 +185,7 @@ def main() -> None:
     """Kill, go on, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default="minilm")
-    parser.add_argument("--rows", type=int, default=600)
+    parser.add_argument("--rows", type=int, default=400)
     parser.add_argument("--anywhere", type=int, default=6, help="kills at any time")
     parser.add_argument("--cost", action="store_true", help="measure what a checkpoint costs, and nothing else")
     options = parser.parse_args()
