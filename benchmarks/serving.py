@@ -272,7 +272,10 @@ def main() -> None:
     options = parser.parse_args()
     texts = read_texts(options.texts)
     out = RESULTS / f"serving_{Path(options.bundle).name}.json"
-    found: dict[str, Any] = {"command": "python benchmarks/serving.py " + " ".join(sys.argv[1:]), "texts": len(texts)}
+    found: dict[str, Any] = {
+        "command": "python benchmarks/serving.py " + " ".join(Path(each).name for each in sys.argv[1:]),
+        "texts": len(texts),
+    }
 
     def save(name: str, value: Any) -> None:
         found[name] = value
