@@ -17,7 +17,7 @@ _WHERE = {
     "ServiceError": "weitiao.errors",
     "WeitiaoError": "weitiao.errors",
     "bases": "weitiao.tuning.bases",
-    "check": "weitiao.data.check",
+    "check": "weitiao.tuning.check",
     "compress": "weitiao.compression.compress",
     "demo": "weitiao.journey",
     "doctor": "weitiao.diagnosis.doctor",
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from weitiao.bundle import Bundle
     from weitiao.client import Client
     from weitiao.compression.compress import compress
-    from weitiao.data.check import check
     from weitiao.diagnosis.doctor import doctor
     from weitiao.errors import ServiceError, WeitiaoError
     from weitiao.evaluation.evaluate import evaluate
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from weitiao.serving.serve import serve
     from weitiao.store import open_store, runs
     from weitiao.tuning.bases import bases
+    from weitiao.tuning.check import check
     from weitiao.tuning.recipe import Recipe
     from weitiao.tuning.tune import tune
     from weitiao.types import Prediction

@@ -369,6 +369,9 @@ CHINESE: dict[str, str] = {
     "{path} is no text: {share:.0%} of its bytes are control characters. Expected a table as .csv, .tsv, .jsonl, .parquet or .xlsx.": "{path} 不是文本：{share:.0%} 的字节是控制字符。需要 .csv、.tsv、.jsonl、.parquet 或 .xlsx 表格。",
     "{path}, line {line} is longer than {limit} MB: this is no table with one row per line. Check how the file was exported.": "{path} 第 {line} 行超过 {limit} MB：这不是每行一条记录的表格。请检查文件是如何导出的。",
     "{path}, line {line} holds NUL bytes: the file is binary, or UTF-16 without a byte order mark. Save it as UTF-8, or name its encoding (--encoding utf-16-le).": "{path} 第 {line} 行含有 NUL 字节：文件是二进制的，或是没有字节顺序标记的 UTF-16。请另存为 UTF-8，或指明编码（--encoding utf-16-le）。",
+    "{path} is in a form for the task {own}, and {task} is asked for. Add: --task {own}": "{path} 是供任务 {own} 用的格式，而要求的任务是 {task}。请加上：--task {own}",
+    "--task {name}: expected one of {tasks}.": "--task {name}：应为以下之一：{tasks}。",
+    "Wrong labels are looked for only where each row has one label for one text.": "只有当每行是一条文本、一个标签时，才会查找错标。",
     # data/evidence/foreign.py
     "not in the language of nearly all other texts ({language})": "与绝大多数文本的语言（{language}）不同",
     "{count} texts are in another language than nearly all others.": "{count} 条文本的语言与绝大多数文本不同。",
@@ -508,6 +511,7 @@ CHINESE: dict[str, str] = {
     # data/verdict.py
     "{count} rows repeat an earlier one and are left out.": "{count} 行与前面的行重复，已略去。",
     "Ready to tune: {count} examples in {classes} classes.": "可以开始微调：{count} 条样本，{classes} 个类别。",
+    "Ready to tune: {count} examples.": "可以开始微调：{count} 条样本。",
     "{count} of {rows} rows can't be used; most often: {reason}.": "{rows} 行中有 {count} 行无法使用；最常见的原因：{reason}。",
     "{count} rows give one text several labels; they are set aside until it is settled which is right.": "{count} 行给同一文本标了不同的标签；在确定哪个正确之前先搁置。",
     "{count} classes have fewer than {few} examples and will be learned poorly: {names}.": "{count} 个类别的样本不足 {few} 条，学习效果会很差：{names}。",
@@ -517,7 +521,7 @@ CHINESE: dict[str, str] = {
     "{count} rows between the others are blank.": "中间有 {count} 行空行。",
     "These labels look like one and the same: {names}.": "这些标签看起来是同一个：{names}。",
     "about ": "约 ",
-    "{about}{share:.0%} of the texts are longer than {limit} tokens; at that limit {tokens:.0%} of all tokens are not read.": "{about}{share:.0%} 的文本超过 {limit} 个词元；按此上限，全部词元中有 {tokens:.0%} 读不到。",
+    "{about}{share:.0%} of the texts are longer than {limit} tokens: tune reads them in windows; cut there, {tokens:.0%} of all tokens would be lost.": "{about}{share:.0%} 的文本超过 {limit} 个词元：微调时分窗口读取；若在此截断，会丢掉全部词元的 {tokens:.0%}。",
     "The {table} table has labels that the rows to learn from lack: {names}.": "{table} 表格中有用于学习的行所没有的标签：{names}。",
     # data/write.py
     "{path} is the table to be read, and would be overwritten. Name another place.": "{path} 正是要读取的表格，会被覆盖。请把结果写到别处。",

@@ -40,9 +40,9 @@ def demo(lang: str = "zh", out: str = "weitiao-demo", *, seed: int = 0) -> dict[
     Raises RecipeError, OutputError, MissingExtraError.
     """
     from weitiao.compression.compress import compress
-    from weitiao.data.check import check
     from weitiao.evaluation.evaluate import evaluate
     from weitiao.runtime.predict import predict
+    from weitiao.tuning.check import check
     from weitiao.tuning.tune import tune
 
     if lang not in LANGUAGES:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from weitiao.data.check import check
 from weitiao.data.label_names import alike
 from weitiao.data.language import language, shares
 from weitiao.data.lengths import lengths, tokens
 from weitiao.data.load import load
-from weitiao.errors import OutputError
+from weitiao.errors import DataError, OutputError, RecipeError
+from weitiao.tuning.check import check
 
 
 @pytest.fixture
@@ -177,3 +177,56 @@ def test_labels_of_a_held_out_table_that_training_lacks_are_an_error(table: Path
     assert not found["ready"]
     assert "The test table has labels" in found["verdict"][0]["message"]
     assert found["tables"]["test"]["usable"] == 1
+
+
+def rows_of(path: Path, header: list[str], rows: list[list[object]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+def test_other_tasks_are_read_as_tuning_reads_them(tmp_path: Path) -> None:
+    several = rows_of(
+        tmp_path / "several.csv",
+        ["text", "labels"],
+        [[f"the parcel number {n} came late", "delivery;price" if n % 2 else "[]"] for n in range(40)],
+    )
+    found = check(several, task="multilabel", out=tmp_path / "several")
+    assert found["classes"] == {"delivery": 20, "price": 20}
+    assert found["suspects"]["label_errors"] == 0
+    assert check(found["cleaned_file"], task="multilabel")["classes"] == found["classes"]
+    pairs = rows_of(
+        tmp_path / "pairs.csv",
+        ["sentence1", "sentence2", "label"],
+        [["怎么修改我的收货地址，已经下单了还能改吗", f"第{n}号订单在哪里查看", str(n % 2)] for n in range(40)],
+    )
+    found = check(pairs, task="pair", out=tmp_path / "pairs")
+    assert (found["text_column"], found["columns"]) == ("sentence1", {"text_b": "sentence2"})
+    assert check(found["cleaned_file"], task="pair")["usable"] == found["usable"] == 40
+
+
+def test_questions_on_one_text_are_no_duplicates(tmp_path: Path) -> None:
+    text = "The library opened in 1911. It was paid for by the miners of the valley, who gave a penny a week. " * 3
+    asked = ["When did the library open?", "Who paid for the building?", "How much did each miner give?"]
+    rows: list[list[object]] = [[text, asked[0], "1911"], [text, asked[1], "the miners"], [text, asked[2], "a penny"]]
+    rows += [
+        [f"Of {name} nothing is known to this day.", f"Who was {name}?", ""] for name in ["Ada", "Bo", "Cy", "Di", "Ed"]
+    ]
+    rows.append([text, "When did the library open??", ""])
+    found = check(rows_of(tmp_path / "qa.csv", ["context", "question", "answer"], rows), task="qa")
+    assert found["usable"] == 9
+    assert found["suspects"]["near_contradictions"] == 2, "an answer in one, none in the other"
+
+
+def test_a_format_for_another_task_names_it(tmp_path: Path) -> None:
+    (tmp_path / "cv.bmes").write_text("高 B-NAME\n勇 E-NAME\n： O\n\n" * 20, encoding="utf-8")
+    with pytest.raises(DataError, match="--task tag"):
+        check(tmp_path / "cv.bmes")
+    found = check(tmp_path / "cv.bmes", task="tag", out=tmp_path / "out")
+    assert (found["usable"], found["duplicates"]) == (1, 19)
+    with open(found["cleaned_file"], encoding="utf-8-sig", newline="") as file:
+        assert json.loads(next(csv.DictReader(file))["spans"]) == [
+            {"start": 0, "end": 2, "label": "NAME", "text": "高勇"}
+        ]
+    with pytest.raises(RecipeError, match="quiz"):
+        check(tmp_path / "cv.bmes", task="quiz")

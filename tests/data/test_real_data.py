@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from weitiao.data.check import check
 from weitiao.data.load import load
+from weitiao.tuning.check import check
 
 DATA = Path(os.environ.get("WEITIAO_DATA") or "/nonexistent")
 TABLES = {  # rows, classes

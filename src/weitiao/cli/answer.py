@@ -15,6 +15,7 @@ Json = Annotated[bool, typer.Option("--json", help=say("Print one JSON object on
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help=say("Seed of everything random."))]
 Text = Annotated[str | None, typer.Option("--text", metavar="COLUMN", help=say("The column that holds the text."))]
 Label = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help=say("The column that holds the label."))]
+Task = Annotated[str, typer.Option(help=say("What is asked: classify, multilabel, pair, similarity, tag or qa."))]
 TextB = Annotated[
     str | None, typer.Option("--text-b", metavar="COLUMN", help=say("The column of a pair's other text."))
 ]

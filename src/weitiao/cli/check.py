@@ -6,15 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Encoding, Group, Json, Label, Seed, Text, Time, answer
+from weitiao.cli.answer import Encoding, Group, Json, Label, Question, Seed, Task, Text, TextB, Time, answer
 from weitiao.languages import say
 from weitiao.terminal import echo
 
 
 def command(
     data: Annotated[str, typer.Argument(metavar="DATA")],
+    task: Task = "classify",
     text: Text = None,
     label: Label = None,
+    text_b: TextB = None,
+    question: Question = None,
     dev: Annotated[str | None, typer.Option(metavar="DATA", help=say("The table to choose by."))] = None,
     test: Annotated[str | None, typer.Option(metavar="DATA", help=say("The table to measure on."))] = None,
     group: Group = None,
@@ -35,27 +38,24 @@ def command(
     json: Json = False,
 ) -> None:
     def work() -> dict[str, Any]:
-        from weitiao.data.check import check
+        from weitiao.tuning.check import check
 
-        embed = count_tokens = None
-        if base is not None:
-            from weitiao.tuning.frozen import frozen
-
-            embed, count_tokens = frozen(base)
         return check(
             data,
+            task=task,
             text=text,
             label=label,
+            text_b=text_b,
+            question=question,
             dev=dev,
             test=test,
             group=group,
             time=time,
             out=out,
             drop=[kind.strip() for kind in drop.split(",")] if drop else None,
+            base=base,
             encoding=encoding,
             seed=seed,
-            embed=embed,
-            count_tokens=count_tokens,
         )
 
     answer(json, work, _show)

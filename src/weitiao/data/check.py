@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,9 @@ from weitiao.data.evidence import KINDS, Material, Suspect, kind
 from weitiao.data.label_names import alike
 from weitiao.data.language import language, shares
 from weitiao.data.lengths import lengths, tokens
-from weitiao.data.load import Reading, deduplicate, load, reason_counts
-from weitiao.data.similar import fold, near_pairs
+from weitiao.data.load import ONE_LABEL, Reading, Wanted, deduplicate, load, reason_counts
+from weitiao.data.similar import fold, near_in_all
+from weitiao.data.values import label_cell
 from weitiao.data.verdict import verdict
 from weitiao.data.write import open_writer, refuse_overwriting
 from weitiao.errors import DataError, MissingExtraError, OutputError
@@ -49,7 +51,7 @@ _BATCH = 1_000
 Suspects = dict[str, list[Suspect]]
 
 
-def check(  # noqa: PLR0913  a verb's arguments are its options
+def check_table(  # noqa: PLR0913  a verb's arguments are its options
     data: str | os.PathLike[str],
     *,
     text: str | None = None,
@@ -64,12 +66,14 @@ def check(  # noqa: PLR0913  a verb's arguments are its options
     seed: int = 0,
     embed: Callable[[Sequence[str]], np.ndarray[Any, Any]] | None = None,
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
+    wanted: Wanted = ONE_LABEL,
 ) -> dict[str, Any]:
     """Read ``data`` as tuning would and say what was found, as an object that JSON can hold (docs/check.md).
 
     ``text``, ``label``, ``group`` and ``time`` name columns. ``dev`` and ``test`` are tables to choose by and measure
     on, looked into as well, and for texts that leak into them. ``embed`` turns texts into vectors [n, size]: with those
-    of a base wrong labels and outliers are found better; ``count_tokens`` counts the tokens of each text.
+    of a base wrong labels and outliers are found better; ``count_tokens`` counts the tokens of each text. ``wanted`` is
+    what the task reads of a row.
 
     With ``out``, a folder that is made where it is missing: ``report.html``; ``suspects.csv``; ``set_aside.csv`` (row,
     reason, raw); ``cleaned.csv``, the rows that tuning would see without the suspects of the kinds in ``drop``.
@@ -88,14 +92,16 @@ def check(  # noqa: PLR0913  a verb's arguments are its options
             for source in (data, *named.values()):
                 refuse_overwriting(Path(out) / name, source)
     reading: Reading = {"text": text, "label": label, "group": group, "time": time, "encoding": encoding}
+    reading["wanted"] = wanted
     loaded = load(data, **reading)
-    dataset = deduplicate(loaded)
-    reading |= {"text": dataset.text_column, "label": dataset.label_column}
-    held = {name: deduplicate(load(source, **reading)) for name, source in named.items()}
-    material = _material({MAIN: dataset, **held}, embed, seed)
+    dataset = deduplicate(loaded, wanted)
+    wanted = replace(wanted, others=dataset.columns)
+    reading |= {"text": dataset.text_column, "label": dataset.label_column, "wanted": wanted}
+    held = {name: deduplicate(load(source, **reading), wanted) for name, source in named.items()}
+    material = _material({MAIN: dataset, **held}, wanted, embed, seed)
     suspects, counts = _suspects(material)
     own = len(dataset.examples)
-    classes = _classes(dataset)
+    classes = _classes(dataset, wanted)
     found: dict[str, Any] = {
         "source": dataset.source,
         "format": dataset.format,
@@ -103,6 +109,8 @@ def check(  # noqa: PLR0913  a verb's arguments are its options
         "fingerprint": dataset.fingerprint,
         "text_column": dataset.text_column,
         "label_column": dataset.label_column,
+        "columns": dict(dataset.columns),
+        "task": wanted.task,
         "rows": _rows(loaded),
         "usable": own,
         "set_aside": len(dataset.set_aside),
@@ -113,17 +121,17 @@ def check(  # noqa: PLR0913  a verb's arguments are its options
         "classes": classes,
         "imbalance": max(classes.values()) / min(classes.values()) if classes else None,
         "similar_labels": alike(classes),
-        "characters": lengths([len(text) for text in dataset.texts]),
-        "tokens": tokens(dataset.texts, material.languages[:own], count_tokens),
+        "characters": lengths([len(text) for text in material.texts[:own]]),
+        "tokens": tokens(material.texts[:own], material.languages[:own], count_tokens),
         "languages": shares(material.languages[:own]),
         "personal_data": _personal_data([suspect for suspect in suspects["personal_data"] if suspect.place < own]),
         **companions(dataset),
-        "tables": {name: _table(each) for name, each in held.items()},
+        "tables": {name: _table(each, wanted) for name, each in held.items()},
         "suspects": counts,
         "notes": [*dataset.notes, *material.notes],
         "seed": seed,
     }
-    found["verdict"] = verdict(dataset, suspects, found)
+    found["verdict"] = verdict(dataset, wanted, suspects, found)
     found["ready"] = all(item["severity"] != "error" for item in found["verdict"])
     dropped = {suspect.place for name in left_out for suspect in suspects[name] if suspect.place < own}
     found["dropped"] = len(dropped)
@@ -133,16 +141,25 @@ def check(  # noqa: PLR0913  a verb's arguments are its options
     return found
 
 
-def _material(tables: dict[str, Dataset], embed: Callable[[Sequence[str]], Any] | None, seed: int) -> Material:
+def _material(
+    tables: dict[str, Dataset], wanted: Wanted, embed: Callable[[Sequence[str]], Any] | None, seed: int
+) -> Material:
     examples = [example for dataset in tables.values() for example in dataset.examples]
-    folded = [fold(example.text) for example in examples]
+    texts = ["\n".join(example.inputs.values()) for example in examples]
+    folded = list(map(fold, texts))
+    apart = [[fold(example.inputs[role]) for example in examples] for role in wanted.others]
+    if apart:
+        apart.append([fold(example.text) for example in examples])
     return Material(
         examples=examples,
+        texts=texts,
+        labels=[_label(example, wanted) for example in examples],
         tables=[name for name, dataset in tables.items() for _ in dataset.examples],
         folded=folded,
-        languages=[language(example.text) for example in examples],
-        pairs=near_pairs(folded),
-        vectors=embed([example.text for example in examples]) if embed and examples else None,
+        languages=[language(text) for text in texts],
+        pairs=near_in_all(apart or [folded]),
+        vectors=embed(texts) if embed and examples else None,
+        one_label=wanted.exclusive and not wanted.others,
         seed=seed,
         notes=[],
     )
@@ -166,11 +183,17 @@ def _rows(dataset: Dataset) -> int:
     return len(dataset.examples) + len(dataset.set_aside) + dataset.blank + dataset.duplicates
 
 
-def _classes(dataset: Dataset) -> dict[str, int]:
-    return dict(Counter(dataset.labels).most_common())
+def _label(example: Example, wanted: Wanted) -> str:
+    """The label in words: its classes, or the number that it is."""
+    return str(example.label) if isinstance(example.label, float) else ", ".join(wanted.names(example.label))
 
 
-def _table(dataset: Dataset) -> dict[str, Any]:
+def _classes(dataset: Dataset, wanted: Wanted) -> dict[str, int]:
+    """Rows of each class; a row may have several."""
+    return dict(Counter(name for example in dataset.examples for name in wanted.names(example.label)).most_common())
+
+
+def _table(dataset: Dataset, wanted: Wanted) -> dict[str, Any]:
     return {
         "source": dataset.source,
         "fingerprint": dataset.fingerprint,
@@ -179,7 +202,7 @@ def _table(dataset: Dataset) -> dict[str, Any]:
         "set_aside": len(dataset.set_aside),
         "duplicates": dataset.duplicates,
         "blank": dataset.blank,
-        "classes": _classes(dataset),
+        "classes": _classes(dataset, wanted),
     }
 
 
@@ -222,7 +245,8 @@ def _write(
 def _write_cleaned(dataset: Dataset, path: Path) -> None:
     columns: dict[str, Callable[[Example], Any]] = {
         dataset.text_column: lambda example: example.text,
-        dataset.label_column or "label": lambda example: example.label,
+        **{name: partial(_input, role) for role, name in dataset.columns.items()},
+        dataset.label_column or "label": lambda example: label_cell(example.label, example.text),
     }
     if dataset.group_column:
         columns[dataset.group_column] = lambda example: example.group
@@ -234,6 +258,10 @@ def _write_cleaned(dataset: Dataset, path: Path) -> None:
             writer.write([{name: value(example) for name, value in columns.items()} for example in part])
 
 
+def _input(role: str, example: Example) -> str:
+    return example.inputs[role]
+
+
 def _line(name: str, suspect: Suspect, material: Material) -> dict[str, Any]:
     """A row of suspects.csv; personal data in texts is masked."""
     example, other = material.examples[suspect.place], suspect.other
@@ -241,13 +269,17 @@ def _line(name: str, suspect: Suspect, material: Material) -> dict[str, Any]:
         "kind": name,
         "table": material.tables[suspect.place],
         "row": example.row,
-        "label": example.label,
+        "label": material.labels[suspect.place],
         "likely_label": suspect.likely,
         "score": round(suspect.score, 3),
         "reason": suspect.reason,
-        "text": mask(example.text),
+        "text": mask(material.texts[suspect.place]),
     }
     if other is not None:
         against: Example = material.examples[other]
-        line |= {"other_table": material.tables[other], "other_row": against.row, "other_text": mask(against.text)}
+        line |= {
+            "other_table": material.tables[other],
+            "other_row": against.row,
+            "other_text": mask(material.texts[other]),
+        }
     return line

@@ -35,7 +35,7 @@ def check_page(dataset: Dataset, material: Material, suspects: dict[str, list[Su
     sections = [
         Section(say("Overview"), _overview(found)),
         Section(say("Classes"), _classes(found)),
-        Section(say("Lengths and languages"), _lengths(found, dataset)),
+        Section(say("Lengths and languages"), _lengths(found, material.texts[: found["usable"]])),
         *kinds,
         *([Section(say("Rows that can't be used"), _set_aside(dataset, found))] if dataset.set_aside else []),
     ]
@@ -101,8 +101,8 @@ def _classes(found: Found) -> Markup:
     return page.join(*parts)
 
 
-def _lengths(found: Found, dataset: Dataset) -> Markup:
-    counts = sorted(len(text) for text in dataset.texts)
+def _lengths(found: Found, texts: Sequence[str]) -> Markup:
+    counts = sorted(map(len, texts))
     parts = []
     if counts:
         caption = say("Characters a text; the last bar holds all that are longer.")
@@ -164,15 +164,13 @@ def _row(suspect: Suspect, material: Material, several: bool) -> list[object]:
         row = f"{material.examples[place].row:,}"
         return f"{material.tables[place]} {row}" if several else row
 
-    example = material.examples[suspect.place]
     why: object = suspect.reason
     if suspect.other is not None:
-        other = material.examples[suspect.other]
-        why = f"{suspect.reason} ({where(suspect.other)}): {clamp(mask(other.text), TEXT_COLUMNS)}"
+        why = f"{suspect.reason} ({where(suspect.other)}): {clamp(mask(material.texts[suspect.other]), TEXT_COLUMNS)}"
     return [
         where(suspect.place),
-        clamp(example.label or "", 40),
-        clamp(mask(example.text), TEXT_COLUMNS),
+        clamp(material.labels[suspect.place], 40),
+        clamp(mask(material.texts[suspect.place]), TEXT_COLUMNS),
         why,
         f"{suspect.score:.2f}",
     ]

@@ -52,7 +52,8 @@ def warnings(dataset: Dataset, found: dict[str, Any]) -> list[str]:
     table = read_rows(dataset.source, encoding=dataset.encoding)
     rows = [row for row in islice(table, SAMPLE_ROWS) if isinstance(row, Row)]
     for column in table.columns:
-        if column in (dataset.text_column, dataset.label_column, dataset.group_column, dataset.time_column):
+        read = (dataset.text_column, dataset.label_column, dataset.group_column, dataset.time_column)
+        if column in (*read, *dataset.columns.values()):
             continue
         values = [value for row in rows if (value := row.values.get(column)) not in (None, "")]
         moments = [moment for value in values if (moment := time_of(value)[0])]

@@ -37,6 +37,7 @@ class Wanted:
     row has one class of several. ``whole``: texts stay as they are, for answers are places in them.
     """
 
+    task: str = "classify"
     others: Mapping[str, str | None] = field(default_factory=dict)
     read_label: Callable[[Any, Mapping[str, str]], tuple[Any, str]] = field(default=lambda value, _: label_of(value))
     names: Callable[[Any], tuple[str, ...]] = _one_name
@@ -78,6 +79,15 @@ def load(
     Raises `DataError` where the table can't be read, its columns can't be told, or over half of its rows are unusable.
     """
     table = read_rows(source, encoding=encoding)
+    if labelled and table.task not in (None, wanted.task):
+        raise DataError(
+            say(
+                "{path} is in a form for the task {own}, and {task} is asked for. Add: --task {own}",
+                path=table.path,
+                own=table.task,
+                task=wanted.task,
+            )
+        )
     columns = choose_columns(
         table, text=text, label=label, labelled=labelled, others=wanted.others, group=group, time=time
     )

@@ -41,7 +41,7 @@ def open_table(path: Path, shown: str, encoding: str | None) -> Table:
         raise DataError(
             say("{path} holds no tagged sentence. Expected a token and its tag a line, such as: 北 B-LOC", path=shown)
         )
-    return Table(shown, "conll", chosen, COLUMNS, rows)
+    return Table(shown, "conll", chosen, COLUMNS, rows, task="tag")
 
 
 def _row(number: int, lines: list[str], encoding: str) -> Row | SetAside:

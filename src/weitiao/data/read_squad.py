@@ -42,7 +42,7 @@ def open_table(path: Path, shown: str, encoding: str) -> Table:
                     number += 1
                     yield _row(number, article, paragraph, asked)
 
-    return Table(shown, "squad", encoding, COLUMNS, rows)
+    return Table(shown, "squad", encoding, COLUMNS, rows, task="qa")
 
 
 def _row(number: int, article: dict[str, Any], paragraph: dict[str, Any], asked: dict[str, Any]) -> Row | SetAside:

@@ -71,6 +71,25 @@ def near_pairs(folded: Sequence[str], least: float = NEAR) -> Pairs:
     )
 
 
+def near_in_all(inputs: Sequence[Sequence[str]]) -> Pairs:
+    """Pairs of rows that are near in each of their ``inputs`` (folded, each [rows]), as alike as the least alike one.
+
+    Joined, a long text that many rows share would make them all alike.
+    """
+    first, *others = sorted(inputs, key=lambda column: -len(set(column)))
+    pairs = near_pairs(first)
+    for column in others:
+        short = [text[:LONGEST] for text in column]
+        both = _compared(short, pairs.left, pairs.right, NEAR)
+        known = {
+            (one, other): value
+            for one, other, value in zip(pairs.left.tolist(), pairs.right.tolist(), pairs.similarity, strict=True)
+        }
+        before = [known[place] for place in zip(both.left.tolist(), both.right.tolist(), strict=True)]
+        pairs = Pairs(both.left, both.right, np.minimum(both.similarity, np.array(before)))
+    return pairs
+
+
 def _candidates(texts: Sequence[str], places: Array) -> tuple[Array, Array]:
     """Pairs of ``places`` whose texts share a band, each once."""
     han = np.fromiter((mostly_han(texts[at]) for at in places), bool, len(places))

@@ -52,7 +52,8 @@ AnyRow = Row | Blank | SetAside
 class Table:
     """A table that can be read from the start any number of times, in file order, without holding it in memory.
 
-    ``encoding`` is None where the format fixes it; ``is_file`` tells a single file from a folder or a hub's data set.
+    ``encoding`` is None where the format fixes it; ``is_file`` tells a single file from a folder or a hub's data set;
+    ``task`` is the only one that the format serves, where there is one.
     ``notes`` may grow until the rows were read to their end.
     """
 
@@ -62,6 +63,7 @@ class Table:
     columns: list[str]
     rows: Callable[[], Iterator[AnyRow]]
     is_file: bool = True
+    task: str | None = None
     notes: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[AnyRow]:

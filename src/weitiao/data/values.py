@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Any
 
 from weitiao.data.table import INVISIBLE, Formula, has_invalid
 from weitiao.languages import say
+from weitiao.types import Entity
 
 MAX_TEXT = 1_000_000  # characters
 _DATE = re.compile(
@@ -52,6 +54,19 @@ def label_of(value: Any) -> tuple[str, str]:
     if has_invalid(label):
         return "", say("the label holds half characters (lone surrogates)")
     return label.partition(".")[0] if _WHOLE.fullmatch(label) else label, ""
+
+
+def label_cell(label: Any, text: str) -> Any:
+    """A label of any task as a cell of a table that its ``read_label`` reads again."""
+    if not isinstance(label, tuple):
+        return label
+    parts = [
+        {"start": part.start, "end": part.end, "label": part.label, "text": text[part.start : part.end]}
+        if isinstance(part, Entity)
+        else part
+        for part in label
+    ]
+    return json.dumps(parts, ensure_ascii=False)
 
 
 def group_of(value: Any) -> tuple[str | None, str]:

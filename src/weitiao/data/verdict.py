@@ -6,7 +6,7 @@ from typing import Any
 
 from weitiao.data import companions
 from weitiao.data.evidence import Suspect, kind
-from weitiao.data.load import require_trainable
+from weitiao.data.load import Wanted, require_trainable
 from weitiao.errors import DataError
 from weitiao.languages import say
 from weitiao.types import Dataset
@@ -19,11 +19,13 @@ CUT = 0.05  # share of the texts that are longer
 _NAMED = 5
 
 
-def verdict(dataset: Dataset, suspects: dict[str, list[Suspect]], found: dict[str, Any]) -> list[dict[str, str]]:
+def verdict(
+    dataset: Dataset, wanted: Wanted, suspects: dict[str, list[Suspect]], found: dict[str, Any]
+) -> list[dict[str, str]]:
     """The sentences, the gravest first, each with its severity ("error": tuning would refuse)."""
     errors, classes = [], found["classes"]
     try:
-        require_trainable(dataset)
+        require_trainable(dataset, wanted)
     except DataError as error:
         errors.append(str(error))
     for name, held in found["tables"].items():
@@ -41,8 +43,11 @@ def verdict(dataset: Dataset, suspects: dict[str, list[Suspect]], found: dict[st
         warnings.append(say("Most texts are neither Chinese nor in Latin letters: choose a base that knows them."))
     infos = _infos(found)
     if not errors:
+        count = found["usable"]
         infos.append(
-            say("Ready to tune: {count} examples in {classes} classes.", count=found["usable"], classes=len(classes))
+            say("Ready to tune: {count} examples in {classes} classes.", count=count, classes=len(classes))
+            if len(classes) > 1
+            else say("Ready to tune: {count} examples.", count=count)
         )
     said = (("error", errors), ("warning", warnings), ("info", infos))
     return [{"severity": severity, "message": message} for severity, messages in said for message in messages]
@@ -113,8 +118,8 @@ def _infos(found: dict[str, Any]) -> list[str]:
         about = say("about ") if tokens["estimated"] else ""
         said.append(
             say(
-                "{about}{share:.0%} of the texts are longer than {limit} tokens; at that limit {tokens:.0%} of all "
-                "tokens are not read.",
+                "{about}{share:.0%} of the texts are longer than {limit} tokens: tune reads them in windows; cut "
+                "there, {tokens:.0%} of all tokens would be lost.",
                 about=about,
                 share=cut["texts"],
                 limit=LONG,

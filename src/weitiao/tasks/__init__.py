@@ -47,8 +47,10 @@ def same_answer(info: BundleInfo, one: Prediction, other: Prediction) -> bool:
 def wanted(name: str, columns: Mapping[str, str | None] | None = None) -> Wanted:
     """What the task ``name`` reads of a row; ``columns`` are those of its inputs besides the text, by role.
 
-    Raises `RecipeError` for a column of an input that the task doesn't have.
+    Raises `RecipeError` for an unknown task, and for a column of an input that the task doesn't have.
     """
+    if name not in TASKS:
+        raise RecipeError(say("--task {name}: expected one of {tasks}.", name=name, tasks=", ".join(TASKS)))
     task = task_of(name)
     given = {role: column for role, column in (columns or {}).items() if column}
     if foreign := sorted(given.keys() - set(task.INPUTS)):
@@ -61,6 +63,7 @@ def wanted(name: str, columns: Mapping[str, str | None] | None = None) -> Wanted
             )
         )
     return Wanted(
+        task=name,
         others={role: given.get(role) for role in task.INPUTS if role != "text"},
         read_label=task.read_label,
         names=task.names,

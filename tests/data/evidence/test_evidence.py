@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from weitiao import languages
-from weitiao.data.check import check
 from weitiao.data.evidence import KINDS, kind
 from weitiao.errors import DataError, MissingExtraError
+from weitiao.tuning.check import check
 
 GOOD = [
     "物流很快",

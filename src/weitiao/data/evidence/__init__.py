@@ -33,24 +33,28 @@ KINDS: dict[str, str] = {
 class Material:
     """What evidence is looked for in: the usable rows of all tables, one table after the other.
 
-    By place, from 0: ``examples``, ``tables`` ("data", "dev", "test"), ``folded`` texts (`similar.fold`), ``languages``
-    and, from a base, ``vectors`` [n, size] (or None). ``pairs`` are the near duplicates. What a kind couldn't look at
-    it says in ``notes``.
+    By place, from 0: ``examples``; their ``texts``, all inputs of one joined; their ``labels`` in words; ``tables``
+    ("data", "dev", "test"), ``folded`` texts (`similar.fold`), ``languages`` and, from a base, ``vectors`` [n, size]
+    (or None). ``pairs`` are the near duplicates. ``one_label``: every row has one label for one text. What a kind
+    couldn't look at it says in ``notes``.
     """
 
     examples: Sequence[Example]
+    texts: Sequence[str]
+    labels: Sequence[str]
     tables: Sequence[str]
     folded: Sequence[str]
     languages: Sequence[str]
     pairs: Pairs
     vectors: np.ndarray[Any, Any] | None
+    one_label: bool
     seed: int
     notes: list[str]
 
     def within(self, *, same_label: bool) -> Iterator[tuple[int, int, float]]:
         """The pairs (left, right, similarity) within one table whose labels are, or aren't, the same."""
         for left, right, similarity in self.each_pair():
-            alike = self.examples[left].label == self.examples[right].label
+            alike = self.labels[left] == self.labels[right]
             if self.tables[left] == self.tables[right] and alike == same_label:
                 yield left, right, similarity
 

@@ -32,7 +32,10 @@ Model = tuple[Array, Callable[[Any], Array]]  # the labels it knows, and feature
 
 def find(material: Material) -> list[Suspect]:
     """Raises MissingExtraError without scikit-learn and cleanlab."""
-    given = [example.label or "" for example in material.examples]
+    if not material.one_label:
+        material.notes.append(say("Wrong labels are looked for only where each row has one label for one text."))
+        return []
+    given = material.labels
     labels = sorted(label for label, count in Counter(given).items() if count >= LEAST_IN_CLASS)
     number = {label: at for at, label in enumerate(labels)}
     places = np.array([place for place, label in enumerate(given) if label in number], np.int64)

@@ -13,13 +13,12 @@ def find(material: Material) -> list[Suspect]:
         table = material.tables[right]
         if material.tables[left] == table:
             continue
-        same_label = material.examples[left].label == material.examples[right].label
         if similarity == 1:
             reason = say("the same text is in the {table} table", table=table)
         else:
             reason = say("nearly the same text is in the {table} table", table=table)
-        if not same_label:
-            reason += say(", with the label {label}", label=material.examples[right].label)
+        if material.labels[left] != material.labels[right]:
+            reason += say(", with the label {label}", label=material.labels[right])
         found.append(Suspect(left, similarity, reason, right))
     return surest(found)
 

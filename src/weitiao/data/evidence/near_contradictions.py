@@ -11,7 +11,7 @@ def find(material: Material) -> list[Suspect]:
     found = []
     for left, right, similarity in material.within(same_label=False):
         for place, other in ((left, right), (right, left)):
-            label = material.examples[other].label
+            label = material.labels[other]
             reason = say("nearly the same text has the label {label}", label=label)
             found.append(Suspect(place, similarity, reason, other, label))
     return surest(found)

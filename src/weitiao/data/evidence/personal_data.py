@@ -12,8 +12,8 @@ from weitiao.privacy import find as find_personal_data
 def find(material: Material) -> list[Suspect]:
     """Each row with any; the reason names the kinds of `weitiao.privacy.KINDS`, never what was found."""
     found = []
-    for place, example in enumerate(material.examples):
-        kinds = {finding.kind for finding in find_personal_data(example.text)}
+    for place, text in enumerate(material.texts):
+        kinds = {finding.kind for finding in find_personal_data(text)}
         if kinds:
             found.append(Suspect(place, 1.0, ", ".join(sorted(kinds))))
     return found
