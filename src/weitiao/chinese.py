@@ -372,6 +372,7 @@ CHINESE: dict[str, str] = {
     "{path} is in a form for the task {own}, and {task} is asked for. Add: --task {own}": "{path} 是供任务 {own} 用的格式，而要求的任务是 {task}。请加上：--task {own}",
     "--task {name}: expected one of {tasks}.": "--task {name}：应为以下之一：{tasks}。",
     "Wrong labels are looked for only where each row has one label for one text.": "只有当每行是一条文本、一个标签时，才会查找错标。",
+    "Accuracy, level {level}": "第 {level} 级准确率",
     # data/evidence/foreign.py
     "not in the language of nearly all other texts ({language})": "与绝大多数文本的语言（{language}）不同",
     "{count} texts are in another language than nearly all others.": "{count} 条文本的语言与绝大多数文本不同。",

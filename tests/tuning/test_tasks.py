@@ -195,6 +195,7 @@ def test_hierarchical_labels_answer_each_level(tmp_path: Path, tiny_bert: Path) 
     settings = SETTINGS | {"base": str(tiny_bert), "epochs": 6, "hierarchy": "/"}
     told = weitiao.tune(str(table), str(tmp_path / "bundle"), **settings)
     assert told["metrics"]["accuracy_level_1"] >= told["metrics"]["accuracy"]
+    assert "Accuracy, level 1" in (tmp_path / "bundle-report" / "report.html").read_text(encoding="utf-8")
     (answer,) = weitiao.open_engine(tmp_path / "bundle").predict(["服务很差1"])
     assert answer.path[0][0] == answer.label.partition("/")[0]
     assert answer.path[0][1] >= answer.path[1][1]

@@ -18,6 +18,7 @@ from weitiao.tasks import EXCLUSIVE
 from weitiao.types import Example, Interval, Prediction
 
 METRICS = ("accuracy", "macro_f1", "mcc", "auroc", "ece")
+LEVEL = "accuracy_level_"
 
 
 def figures_of(
@@ -41,7 +42,7 @@ def level_accuracies(info: BundleInfo, gold: Sequence[str], told: Sequence[str])
     pairs = [(one.split(info.hierarchy), other.split(info.hierarchy)) for one, other in zip(gold, told, strict=True)]
     depth = max(len(one) for one, _ in pairs)
     return {
-        f"accuracy_level_{level}": sum(one[:level] == other[:level] for one, other in pairs) / len(pairs)
+        f"{LEVEL}{level}": sum(one[:level] == other[:level] for one, other in pairs) / len(pairs)
         for level in range(1, depth)
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from weitiao.evaluation.figures import LEVEL
 from weitiao.evaluation.summed import summed_sections
 from weitiao.languages import say
 from weitiao.progress import clock
@@ -70,11 +71,16 @@ def overview(figures: Figures) -> Markup:
 
 
 def keys(figures: Figures) -> list[KeyFigure]:
-    """The five metrics as large figures."""
+    """The five metrics as large figures; of labels with levels also the share that is right down to each level."""
     metrics, intervals = figures["metrics"], figures["intervals"]
     shown = [
         KeyFigure(name, percent(metrics[key]), _interval(intervals[key]))
         for key, name in (("accuracy", say("Accuracy")), ("macro_f1", say("Macro-F1")))
+    ]
+    shown += [
+        KeyFigure(say("Accuracy, level {level}", level=name.removeprefix(LEVEL)), percent(value))
+        for name, value in metrics.items()
+        if name.startswith(LEVEL)
     ]
     auroc = say("n/a") if metrics["auroc"] is None else f"{metrics['auroc']:.3f}"
     return [
