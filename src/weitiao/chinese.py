@@ -373,6 +373,12 @@ CHINESE: dict[str, str] = {
     "--task {name}: expected one of {tasks}.": "--task {name}：应为以下之一：{tasks}。",
     "Wrong labels are looked for only where each row has one label for one text.": "只有当每行是一条文本、一个标签时，才会查找错标。",
     "Accuracy, level {level}": "第 {level} 级准确率",
+    "{path}: the label column “{column}” names nothing in any row. Is it the right column, and in a form that the task {task} reads?": "{path}：标签列“{column}”在所有行中都没有给出任何标签。列是否选对？格式是任务 {task} 能读的吗？",
+    "“{tag}” is no tag (expected O, or such as B-NAME, I-NAME, E-NAME, S-NAME)": "“{tag}”不是标注标记（应为 O，或 B-NAME、I-NAME、E-NAME、S-NAME 之类）",
+    "a span holds nothing but white space": "片段里只有空白",
+    "Labels with levels (hierarchy) are for one class of several: tasks {tasks}, not {task}.": "分级标签（hierarchy）只用于多选一的任务：{tasks}，不能用于 {task}。",
+    "max_length {given}: two inputs need {least} tokens or more.": "max_length {given}：两个输入至少需要 {least} 个词元。",
+    "stride {given} is more than half of max_length {length}: windows would hardly move on.": "stride {given} 超过 max_length {length} 的一半：窗口几乎不会前进。",
     # data/evidence/foreign.py
     "not in the language of nearly all other texts ({language})": "与绝大多数文本的语言（{language}）不同",
     "{count} texts are in another language than nearly all others.": "{count} 条文本的语言与绝大多数文本不同。",

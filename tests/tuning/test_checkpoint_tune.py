@@ -160,6 +160,9 @@ def test_a_finished_run_says_so(
         weitiao.tune(*call, base=str(tiny_bert), resume=True, epochs=3)
     with pytest.raises(RecipeError, match="data: "):
         weitiao.tune(str(ROOT / "README.md"), str(place), base=str(tiny_bert), resume=True)
+    for other in ({"label": "text"}, {"group": "text"}, {"test": str(reviews)}, {"task": "multilabel"}):
+        with pytest.raises(RecipeError, match=f"{next(iter(other))}: "):
+            weitiao.tune(*call, base=str(tiny_bert), resume=True, **SETTINGS | other)
     (place / "recipe.toml").write_text("", encoding="utf-8")
     with pytest.raises(BundleError):
         weitiao.tune(*call, base=str(tiny_bert), resume=True, **SETTINGS)

@@ -193,3 +193,24 @@ def test_a_decided_recipe_written_as_toml_is_read_back_the_same(method: str, tom
     text = tomli_w.dumps({name: value for name, value in recipe.model_dump().items() if value is not None})
     assert tomllib.loads(text)["method"] == method
     assert read_recipe(toml(text), {}).value == recipe
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"task": "multilabel", "hierarchy": "/"}, "hierarchy"),
+        ({"max_length": 32, "stride": 40}, "stride"),
+        ({"max_length": 64, "stride": 62}, "stride"),
+        ({"task": "qa", "max_length": 8}, "max_length"),
+    ],
+)
+def test_what_a_task_or_a_window_has_no_room_for_is_refused(settings: dict[str, Any], word: str) -> None:
+    with pytest.raises(RecipeError, match=word):
+        decide(read_recipe(None, settings), base(), 2, [20] * 100)
+
+
+@pytest.mark.parametrize("task", ["tag", "qa"])
+def test_places_are_looked_for_in_windows_however_short_the_training_texts(task: str) -> None:
+    recipe, _ = decide(read_recipe(None, {"task": task}), base(), 2, [20] * 100)
+    assert recipe.stride
+    assert decide(read_recipe(None, {"task": task, "stride": 0}), base(), 2, [20] * 100)[0].stride == 0

@@ -18,10 +18,11 @@ from weitiao.data.values import group_of, label_of, text_of, time_of
 from weitiao.errors import DataError
 from weitiao.files import sha256_of
 from weitiao.languages import say
-from weitiao.types import Dataset, Example, SetAside
+from weitiao.types import Dataset, Entity, Example, SetAside
 
 MIN_EXAMPLES = 8
 MIN_PER_CLASS = 2
+NAMING = ("multilabel", "tag", "qa")  # tasks whose rows may name nothing, but not all of them
 
 
 def _one_name(label: Any) -> tuple[str, ...]:
@@ -162,7 +163,7 @@ def deduplicate(dataset: Dataset, wanted: Wanted = ONE_LABEL) -> Dataset:
     labels: dict[str, dict[Any, None]] = {}
     keys = [_key("\0".join(example.inputs.values())) for example in dataset.examples]
     for key, example in zip(keys, dataset.examples, strict=True):
-        labels.setdefault(key, {})[example.label] = None
+        labels.setdefault(key, {})[_answer(example)] = None
     kept: list[Example] = []
     set_aside = list(dataset.set_aside)
     seen: set[str] = set()
@@ -170,7 +171,7 @@ def deduplicate(dataset: Dataset, wanted: Wanted = ONE_LABEL) -> Dataset:
     raw = iter(_raw_of(contradicting, dataset, wanted))
     for key, example in zip(keys, dataset.examples, strict=True):
         if len(labels[key]) > 1:
-            reason = say("the same text has several labels: {labels}", labels=", ".join(map(str, labels[key])))
+            reason = say("the same text has several labels: {labels}", labels=", ".join(map(_shown, labels[key])))
             set_aside.append(SetAside(example.row, reason, next(raw)))
         elif key not in seen:
             seen.add(key)
@@ -206,6 +207,17 @@ def require_trainable(dataset: Dataset, wanted: Wanted = ONE_LABEL) -> None:
                 count=len(rare),
                 classes=len(counts),
                 names=", ".join(rare[:10]) + (" …" if len(rare) > 10 else ""),
+            )
+        )
+    unnamed = not any(wanted.names(example.label) for example in dataset.examples)
+    if wanted.task in NAMING and dataset.examples and unnamed:
+        raise DataError(
+            say(
+                "{path}: the label column “{column}” names nothing in any row. Is it the right column, and in a form "
+                "that the task {task} reads?",
+                path=dataset.source,
+                column=dataset.label_column,
+                task=wanted.task,
             )
         )
     if len(dataset.examples) < MIN_EXAMPLES:
@@ -245,6 +257,23 @@ def _raw_of(examples: list[Example], dataset: Dataset, wanted: Wanted) -> list[s
             if not waiting:
                 break
     return found + [_raw({columns.text: example.text, columns.label or "": example.label}) for example in waiting]
+
+
+def _answer(example: Example) -> Any:
+    """What two rows with one text must agree on: of parts of the text what they hold, not their places, as white space
+    and width may differ."""
+    if not isinstance(example.label, tuple):
+        return example.label
+    return tuple(
+        (part.label, _key(example.text[part.start : part.end])) if isinstance(part, Entity) else part
+        for part in example.label
+    )
+
+
+def _shown(answer: Any) -> str:
+    if not isinstance(answer, tuple):
+        return str(answer)
+    return "[" + "; ".join(" ".join(part) if isinstance(part, tuple) else str(part) for part in answer) + "]"
 
 
 def _key(text: str) -> str:

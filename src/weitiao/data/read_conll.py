@@ -6,13 +6,14 @@ together in the text; words stand apart.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from weitiao.data.decoding import choose_encoding, read_lines
 from weitiao.data.sniff import require_kind
 from weitiao.data.table import AnyRow, Row, Table, has_invalid, invalid_bytes, printable
-from weitiao.data.tags import entities_of
+from weitiao.data.tags import entities_of, is_tag
 from weitiao.errors import DataError
 from weitiao.languages import say
 from weitiao.types import SetAside
@@ -28,6 +29,8 @@ def open_table(path: Path, shown: str, encoding: str | None) -> Table:
     def rows() -> Iterator[AnyRow]:
         begun, lines = 0, list[str]()
         for number, line in read_lines(path, shown, chosen):
+            if not lines and line.startswith("#") and not is_tag(_fields(line)[-1]):
+                continue  # a comment above a sentence
             if line.strip() and not line.startswith("-DOCSTART-"):
                 begun = begun or number
                 lines.append(line)
@@ -48,19 +51,30 @@ def _row(number: int, lines: list[str], encoding: str) -> Row | SetAside:
     raw = "".join(lines)
     if has_invalid(raw):
         return invalid_bytes(number, raw, encoding)
-    parts = [line.split() for line in lines]
+    parts = [_fields(line) for line in lines]
     if any(len(part) < 2 for part in parts):
         return SetAside(number, say("a line doesn't hold a token and its tag"), printable(raw))
     tokens, tags = [part[0] for part in parts], [part[-1] for part in parts]
-    together = all(len(token) == 1 for token in tokens)
-    text, places = "", []
+    characters = all(len(token) == 1 for token in tokens) or any(map(_han, "".join(tokens)))
+    text, before, places = "", "", []
     for token in tokens:
-        if text and not together and not (_han(text[-1]) or _han(token[0])):
+        beside = characters and len(before) == len(token) == 1
+        if text and not beside and not (_han(text[-1]) or _han(token[0])):
             text += " "
         places.append((len(text), len(text) + len(token)))
         text += token
-    spans = [{"start": one.start, "end": one.end, "label": one.label} for one in entities_of(tags, places)]
+        before = token
+    entities, problem = entities_of(tags, places)
+    if problem:
+        return SetAside(number, problem, printable(raw))
+    spans = [{"start": one.start, "end": one.end, "label": one.label} for one in entities]
     return Row(number, {"text": text, "spans": spans})
+
+
+def _fields(line: str) -> list[str]:
+    """What a line holds, between tabs, else between spaces: white space of other kinds may be a token's own."""
+    line = line.rstrip("\r\n")
+    return [part for part in line.split("\t") if part] if "\t" in line else re.split(" +", line.strip())
 
 
 def _han(character: str) -> bool:

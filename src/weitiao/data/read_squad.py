@@ -47,7 +47,8 @@ def open_table(path: Path, shown: str, encoding: str) -> Table:
 
 def _row(number: int, article: dict[str, Any], paragraph: dict[str, Any], asked: dict[str, Any]) -> Row | SetAside:
     try:
-        answers = [{"text": one["text"], "start": one["answer_start"]} for one in asked.get("answers") or ()]
+        given = () if asked.get("is_impossible") else asked.get("answers") or ()
+        answers = [{"text": one["text"], "start": one["answer_start"]} for one in given]
         return Row(
             number,
             {

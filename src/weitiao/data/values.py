@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from datetime import UTC, date, datetime, time
@@ -67,6 +68,23 @@ def label_cell(label: Any, text: str) -> Any:
         for part in label
     ]
     return json.dumps(parts, ensure_ascii=False)
+
+
+def listed(value: Any) -> Any:
+    """The list or object that a cell holds, as JSON or as Python writes it; anything else as it came.
+
+    Raises ValueError for a string that begins as one and isn't.
+    """
+    if not isinstance(value, str) or value.strip()[:1] not in ("[", "{"):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(value.strip())  # as a program's table of lists is written to CSV
+    except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise ValueError(str(error)) from None
 
 
 def group_of(value: Any) -> tuple[str | None, str]:

@@ -17,6 +17,7 @@ from weitiao.report import page, plots
 from weitiao.report.page import KeyFigure, Section
 from weitiao.report.text import clamp
 from weitiao.tasks import task_of
+from weitiao.tasks.qa import exactly
 from weitiao.types import Entity, Example, Interval, Prediction
 
 AT_ONCE = 100  # resamples
@@ -136,11 +137,7 @@ def _wrong(task: str, examples: Sequence[Example], predictions: Sequence[Predict
     if task == "similarity":
         pairs.sort(key=lambda pair: -abs((pair[0].label or 0.0) - (pair[1].score or 0.0)))
     else:
-        pairs = [
-            (example, each)
-            for example, each in pairs
-            if shown_label(task, example) != shown_answer(task, each, example)
-        ]
+        pairs = [(example, each) for example, each in pairs if not _right(task, example, each)]
     if not pairs:
         return page.note(say("There are no mistakes to show."), "good")
     rows = [
@@ -157,6 +154,15 @@ def _wrong(task: str, examples: Sequence[Example], predictions: Sequence[Predict
         words = say("The rows whose answer is farthest from the true one: some may be labelled wrong.")
     columns = (say("Row"), say("Text"), say("True label"), say("Answer"))
     return page.join(page.paragraph(words), page.table(columns, rows, numeric={0}))
+
+
+def _right(task: str, example: Example, prediction: Prediction) -> bool:
+    if task == "qa":
+        return exactly(prediction, example.label or (), example.text)
+    if task == "multilabel":
+        return set(prediction.labels) == set(example.label or ())
+    true, told = ({(one.start, one.end, one.label) for one in some} for some in (example.label or (), prediction.spans))
+    return true == told
 
 
 def shown_label(task: str, example: Example) -> str:

@@ -25,7 +25,7 @@ from weitiao.progress import progress
 from weitiao.runtime.engine import Engine, open_engine
 from weitiao.runtime.journal import Answers, Inputs, open_journal
 from weitiao.runtime.reasons import choose, span_of, with_reasons
-from weitiao.tasks import task_of
+from weitiao.tasks import EXCLUSIVE, task_of
 from weitiao.tasks import wanted as wanted_by
 from weitiao.types import Prediction, SetAside
 
@@ -136,7 +136,7 @@ def columns_read(bundle: Bundle, table: Table, named: str | None, wanted: Wanted
 def added_columns(info: BundleInfo) -> list[str]:
     """The columns that predictions add: predicted_label, confidence and probabilities for one label for a text."""
     first, *others = task_of(info.task).FIELDS
-    return [f"predicted_{first}", *others, *(["path"] if info.hierarchy else [])]
+    return [f"predicted_{first}", *others, *(["path"] if info.hierarchy and info.task in EXCLUSIVE else [])]
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STAGES = ("staging", "production")
 BEAT_SECONDS = 60.0  # between a running run's signs of life
 STALE_SECONDS = 10 * BEAT_SECONDS  # without one, after which it is taken for killed
-LOWER_IS_BETTER = frozenset({"ece", "loss"})
+LOWER_IS_BETTER = frozenset({"ece", "loss", "mean_absolute_error"})
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # none that is easily taken for another
 _SHOWN_DIGITS = 6  # of a fingerprint or digest, enough to mean one
 
@@ -336,8 +336,9 @@ def _test_rows(run: dict[str, Any]) -> Any:
     data = run["data"]
     if held := data.get("held", {}).get("test"):
         return held
-    split = data.get("split", {})
-    return data.get("measured_on"), run["data_fingerprint"], *(split.get(key) for key in ("test", "seed", "test_share"))
+    split, read = data.get("split", {}), ("measured_on", "text_column", "label_column", "columns")
+    drawn = (split.get(key) for key in ("test", "seed", "test_share", "group", "time"))
+    return run["data_fingerprint"], *(data.get(key) for key in read), *drawn
 
 
 def _require_stage(stage: str) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weitiao.bundle.shape import BundleInfo
-from weitiao.data.values import label_of
+from weitiao.data.values import label_of, listed
 from weitiao.languages import say
 from weitiao.tasks import counts
 from weitiao.tasks.windows import Reading, Window, pooled
@@ -33,15 +32,12 @@ HEAVIEST = 20.0  # weight of a rare label's rows
 
 def read_label(value: Any, inputs: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
     """(labels, "") of a JSON list (an empty one: no label applies) or names with separators; or ((), why not)."""
-    parts: list[Any]
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            parts = json.loads(value)
-        except ValueError:
-            return (), say("the labels begin with “[” but are no JSON list")
-    elif isinstance(value, list | tuple):
-        parts = list(value)
-    else:
+    parts: Any
+    try:
+        parts = listed(value)
+    except ValueError:
+        return (), say("the labels begin with “[” but are no JSON list")
+    if not isinstance(parts, list | tuple):
         text, problem = label_of(value)
         if problem:
             return (), problem + say(" (a row that no label applies to has the empty list: [])")

@@ -6,7 +6,6 @@ Two logits a token: for the answer's first and its last token. The first token o
 
 from __future__ import annotations
 
-import json
 import re
 import string
 import unicodedata
@@ -15,8 +14,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weitiao.bundle.shape import BundleInfo
-from weitiao.data.values import label_of
+from weitiao.data.table import INVISIBLE
+from weitiao.data.tags import stripped
+from weitiao.data.values import label_of, listed
 from weitiao.languages import say
+from weitiao.tasks.spans import tokens_of
 from weitiao.tasks.windows import Reading, Window
 from weitiao.types import Entity, Example, Prediction
 
@@ -41,24 +43,26 @@ def read_label(value: Any, inputs: Mapping[str, str]) -> tuple[tuple[Entity, ...
     """(the possible answers, "") of the answer's text, or a JSON list of texts or of objects with text and start;
     an empty cell or list: the text doesn't answer. Or ((), why it can't be used).
     """
-    parts: Any = value
-    if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
-        try:
-            parts = json.loads(value)
-        except ValueError:
-            parts = value
+    try:
+        parts = listed(value)
+    except ValueError:  # an answer may begin with a bracket
+        parts = value
     if isinstance(parts, Mapping):  # of data sets: {"text": [...], "answer_start": [...]}
         texts, starts = parts.get("text"), parts.get("answer_start")
         if isinstance(texts, str):
             texts, starts = [texts], [starts if starts is not None else parts.get("start")]
         starts = starts if isinstance(starts, list) else [None] * len(texts or ())
         parts = [{"text": text, "start": start} for text, start in zip(texts or (), starts, strict=False)]
+    elif isinstance(parts, str):  # as it stands: in a text “3.0” isn't 3
+        parts = [parts] if parts.strip(INVISIBLE) else []
     elif not isinstance(parts, list | tuple):
         text, problem = label_of(parts)
         parts = [] if problem else [text]
     placed = []
     for part in parts:
-        held, start = (part.get("text"), part.get("start")) if isinstance(part, Mapping) else (part, None)
+        held, start = part, None
+        if isinstance(part, Mapping):
+            held, start = part.get("text"), part.get("start", part.get("answer_start"))
         placed.append(_placed(held, start, inputs["text"]))
     found = [answer for answer in placed if answer is not None]
     if placed and not found:  # of several answers, one that stands there is enough
@@ -70,7 +74,7 @@ def _placed(answer: Any, start: Any, text: str) -> Entity | None:
     if not isinstance(answer, str) or not answer.strip():
         return None
     if isinstance(start, int) and text[start : start + len(answer)] == answer:
-        return Entity(start, start + len(answer), ANSWER)
+        return Entity(*stripped(start, start + len(answer), text), ANSWER)
     at = text.find(answer.strip())
     return None if at < 0 else Entity(at, at + len(answer.strip()), ANSWER)
 
@@ -94,13 +98,8 @@ def target(label: Sequence[Entity], info: BundleInfo, window: Window) -> list[in
     """The answer's first and last token; 0, 0 where this window doesn't hold all of it."""
     if not label:
         return [0, 0]
-    answer, first, last = label[0], 0, 0
-    for token, offset in enumerate(window.offsets or []):
-        if offset and offset[0] < answer.end and offset[1] > answer.start:
-            first, last = first or token, token
-    offsets = window.offsets or []
-    whole = last and (offsets[first] or (0, 0))[0] <= answer.start and (offsets[last] or (0, 0))[1] >= answer.end
-    return [first, last] if whole else [0, 0]
+    held = tokens_of(window, label[0].start, label[0].end)
+    return [held[0], held[1]] if held and held[2] and held[3] else [0, 0]
 
 
 def loss_of(targets: Sequence[Sequence[int]], info: BundleInfo, smoothing: float, balanced: bool) -> Loss:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from weitiao.tasks.windows import Reading
+from weitiao.tasks.windows import Reading, Window
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,21 @@ def by_character(tokenizer: Any) -> None:
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, before])
     else:  # Metaspace would put a space before every part of what was split earlier
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([before, split])
+
+
+def tokens_of(window: Window, start: int, end: int) -> tuple[int, int, bool, bool] | None:
+    """The first and the last token of ``window`` that hold some of the characters ``start`` to ``end`` of its text, and
+    whether what they hold begins and ends in this window; None where it holds none of them.
+
+    A tokenizer may leave out characters, so the part ends with its last token unless that is the window's last too.
+    """
+    offsets = window.offsets or []
+    text = [token for token, offset in enumerate(offsets) if offset is not None]
+    held = [token for token in text if (place := offsets[token]) and place[0] < end and place[1] > start]
+    if not held:
+        return None
+    first, last = offsets[held[0]] or (0, 0), offsets[held[-1]] or (0, 0)
+    return held[0], held[-1], first[0] <= start or held[0] != text[0], last[1] >= end or held[-1] != text[-1]
 
 
 def by_input(

@@ -7,17 +7,17 @@ probable sequence among those that are well formed (Viterbi 1967).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from weitiao.bundle.shape import BundleInfo
-from weitiao.data.tags import spans_of_tags
+from weitiao.data.tags import spans_of_tags, stripped
+from weitiao.data.values import listed
 from weitiao.languages import say
 from weitiao.tasks import counts
 from weitiao.tasks.classify import fit_temperature, probabilities
-from weitiao.tasks.spans import by_input
+from weitiao.tasks.spans import by_input, tokens_of
 from weitiao.tasks.windows import Reading, Window
 from weitiao.types import Entity, Example, Prediction
 
@@ -42,9 +42,13 @@ def read_label(value: Any, inputs: Mapping[str, str]) -> tuple[tuple[Entity, ...
     """
     text = inputs["text"]
     try:
-        parts = json.loads(value) if isinstance(value, str) else value
+        parts = listed(value)
     except ValueError:
-        parts = value.split() if isinstance(value, str) else None
+        parts = None
+    if isinstance(parts, str):
+        parts = parts.split()
+        if not parts:
+            return (), say("the label is missing") + say(" (a row that no label applies to has the empty list: [])")
     if not isinstance(parts, list | tuple):
         return (), say("the label is no JSON list of spans or tags")
     if parts and all(isinstance(part, str) for part in parts):
@@ -57,6 +61,9 @@ def read_label(value: Any, inputs: Mapping[str, str]) -> tuple[tuple[Entity, ...
             return (), say("a span needs start, end and label")
         if not 0 <= start < end <= len(text) or not label:
             return (), say("a span lies outside of its text, or has no label")
+        start, end = stripped(start, end, text)
+        if start == end:
+            return (), say("a span holds nothing but white space")
         found.append(Entity(start, end, label))
     found.sort(key=lambda entity: entity.start)
     if any(one.end > other.start for one, other in pairwise(found)):
@@ -83,19 +90,17 @@ def target(label: Sequence[Entity], info: BundleInfo, window: Window) -> list[in
     """A class for each token; tokens that aren't of the text are ignored."""
     from weitiao.tasks.losses import IGNORED
 
-    found = []
-    for offset in window.offsets or []:
-        if offset is None:
-            found.append(IGNORED)
-            continue
-        start, end = offset
-        held = next((entity for entity in label if entity.start <= start < entity.end), None)
-        if held is None:
-            found.append(0)
-            continue
-        first, last = start <= held.start, end >= held.end
-        place = SINGLE if first and last else BEGIN if first else END if last else INSIDE
-        found.append(4 * info.labels.index(held.label) + place)
+    found = [IGNORED if offset is None else 0 for offset in window.offsets or []]
+    for entity in label:
+        if held := tokens_of(window, entity.start, entity.end):
+            first, last, begins, ends = held
+            kind = 4 * info.labels.index(entity.label)
+            found[first : last + 1] = [kind + INSIDE if each >= 0 else each for each in found[first : last + 1]]
+            if first == last:
+                found[first] = kind + (SINGLE if begins and ends else BEGIN if begins else END if ends else INSIDE)
+            else:
+                found[first] = kind + (BEGIN if begins else INSIDE)
+                found[last] = kind + (END if ends else INSIDE)
     return found
 
 
@@ -190,10 +195,7 @@ def _entities(
         if kind in (BEGIN, SINGLE):
             begun = token
         if kind in (END, SINGLE):
-            start, end = offsets[begun][0], offsets[token][1]
-            held = text[start:end]
-            start += len(held) - len(held.lstrip())
-            end -= len(held) - len(held.rstrip())
+            start, end = stripped(offsets[begun][0], offsets[token][1], text)
             shares = [logs[at, path[at]] for at in range(begun, token + 1)]
             if start < end:
                 found.append(Entity(start, end, labels[(place - 1) // 4], float(np.exp(np.mean(shares)))))

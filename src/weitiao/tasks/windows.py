@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 from weitiao.bundle.shape import BundleInfo
+from weitiao.data.tags import stripped
 from weitiao.tasks import task_of
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     Logits = NDArray[np.floating[Any]]
 
 CHUNK = 1000
+MARKS = ("Mn", "Mc", "Me", "Cf", "Cc")  # Unicode categories of what belongs to the character before it
 SECOND_SHARE = 0.25  # of a window for the input that is repeated in each: a question, the other text of a pair
 
 
@@ -59,7 +62,8 @@ def read(tokenizer: Any, inputs: Sequence[Mapping[str, str]], info: BundleInfo) 
         some = inputs[start : start + CHUNK]
         for row, encoding in enumerate(_encoded(tokenizer, some, info, task), start):
             for each in (encoding, *(encoding.overflowing if info.stride else ())):
-                windows.append(Window(each.ids, row, _offsets(each, long, len(info.prefix)) if task.BY_TOKEN else None))
+                offsets = _offsets(each, long, len(info.prefix), inputs[row]["text"]) if task.BY_TOKEN else None
+                windows.append(Window(each.ids, row, offsets))
     return Reading(inputs, windows)
 
 
@@ -91,11 +95,16 @@ def _shortened(tokenizer: Any, texts: tuple[str, ...], other: int, info: BundleI
     return (cut, texts[1]) if other == 0 else (texts[0], cut)
 
 
-def _offsets(encoding: Any, sequence: int, prefix: int) -> list[tuple[int, int] | None]:
+def _offsets(encoding: Any, sequence: int, prefix: int, text: str) -> list[tuple[int, int] | None]:
+    """The characters of ``text`` that each token spans: no white space at its ends, as some tokenizers count the space
+    before a word to it, but the marks and joiners behind its last character, which some leave out.
+    """
     found: list[tuple[int, int] | None] = []
     for of, (start, end) in zip(encoding.sequence_ids, encoding.offsets, strict=True):
-        inside = of == sequence and end > prefix and end > start
-        found.append((max(start, prefix) - prefix, end - prefix) if inside else None)
+        first, last = stripped(max(start, prefix) - prefix, end - prefix, text) if of == sequence else (0, 0)
+        while first < last < len(text) and not text[last].isspace() and category(text[last]) in MARKS:
+            last += 1
+        found.append((first, last) if first < last else None)
     return found
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,12 @@ from weitiao.tuning.deliver import answer
 from weitiao.tuning.recipe import Recipe
 
 
-def finished(place: Path, report: Path, data: str, asked: Resolved[Recipe]) -> dict[str, Any]:
+def finished(
+    place: Path, report: Path, data: str, asked: Resolved[Recipe], read: Mapping[str, str | None]
+) -> dict[str, Any]:
     """What `weitiao.tune` answered when it made the bundle at ``place``, as far as the bundle tells.
+
+    ``read`` says how the data was to be read: text, label, text_b, question, group, time, dev and test.
 
     Raises `BundleError` for a bundle that was changed, and `RecipeError` for one that other data or settings made.
     """
@@ -30,20 +36,34 @@ def finished(place: Path, report: Path, data: str, asked: Resolved[Recipe]) -> d
         told = json.loads((place / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BundleError(say("{file} can't be read: {why}", file=place, why=error)) from None
-    _require_same(place, bundle, recipe, data, asked)
+    _require_same(place, bundle, recipe, asked, {**read, "data": data})
     with suppress(OSError), claimed(folder_of(place)):  # killed after the bundle was there
         Checkpoints(folder_of(place), recipe.checkpoint_every).clear()
     tell(say("{place} is finished already; nothing was left to do.", place=place))
     return answer(place, report, told, recipe)
 
 
-def _require_same(place: Path, bundle: Bundle, recipe: Recipe, data: str, asked: Resolved[Recipe]) -> None:
-    before, now = {}, {}
-    for name, origin in asked.origins.items():
-        if origin != "default" and name not in ("checkpoint_every", "trackers"):
+def _require_same(
+    place: Path, bundle: Bundle, recipe: Recipe, asked: Resolved[Recipe], read: Mapping[str, str | None]
+) -> None:
+    before: dict[str, Any] = {}
+    now: dict[str, Any] = {}
+    for name in asked.origins:  # what was left open then was decided by the data
+        if getattr(asked.value, name) is not None and name not in ("checkpoint_every", "trackers"):
             before[name], now[name] = getattr(recipe, name), getattr(asked.value, name)
-    if Path(data).is_file():
-        before["data"], now["data"] = bundle.info.data.get("fingerprint"), sha256_of(data)
+    made = bundle.info.data
+    tables = {"data": made.get("fingerprint"), **{part: made.get("held", {}).get(part) for part in ("dev", "test")}}
+    for name, digest in tables.items():
+        source = read[name]
+        if source is None or os.path.isfile(source):
+            before[name], now[name] = digest, sha256_of(source) if source else None
+    split = made.get("split", {})
+    before |= {name: split.get(name) for name in ("group", "time")}
+    now |= {name: read[name] for name in ("group", "time")}
+    columns = {"text": made.get("text_column"), "label": made.get("label_column"), **made.get("columns", {})}
+    for name in ("text", "label", "text_b", "question"):  # without a name they are found, as they were then
+        if read[name] is not None:
+            before[name], now[name] = columns.get(name), read[name]
     differing = [name for name in now if before[name] != now[name]]
     if differing:
         raise RecipeError(

@@ -28,6 +28,7 @@ NOT_FOR_HEAD = (
 )
 LONGEST = 256  # tokens; attention grows with the square, and a table's label is rarely decided later
 COVERED = 0.995
+LEAST_OF_TWO = 16  # tokens: room for both inputs and for special tokens
 MANY_LONG = 0.1  # of the texts: from here on they are read in windows; places in a text always are
 OVERLAP = {True: 4, False: 8}  # by token or not: a window shares one part in so many with the next
 
@@ -36,6 +37,14 @@ def read_recipe(file: str | None, flags: Mapping[str, Any]) -> Resolved[Recipe]:
     """Defaults < recipe file < environment < flags; every fault in one RecipeError."""
     precision = {} if not machine.bf16() else {"precision": "bf16"}
     resolved = resolve(Recipe, file=Path(file) if file else None, flags=flags, machine=precision, options=OPTIONS)
+    if resolved.value.hierarchy and resolved.value.task not in EXCLUSIVE:
+        raise RecipeError(
+            say(
+                "Labels with levels (hierarchy) are for one class of several: tasks {tasks}, not {task}.",
+                tasks=", ".join(EXCLUSIVE),
+                task=resolved.value.task,
+            )
+        )
     if resolved.value.method == "head":
         if resolved.value.task not in EXCLUSIVE:
             raise RecipeError(
@@ -77,8 +86,9 @@ def decide(resolved: Resolved[Recipe], base: Base, classes: int, longest: list[i
     if recipe.stride is None:
         length = recipe.max_length or chosen["max_length"]
         longer = sum(tokens > length for tokens in longest)
-        windows = longer > 0 if task.BY_TOKEN else longer >= MANY_LONG * rows
+        windows = task.BY_TOKEN or longer >= MANY_LONG * rows
         chosen["stride"] = length // OVERLAP[task.BY_TOKEN] if windows else 0
+    _require_room(recipe, task, chosen)
     if recipe.precision is None:
         chosen["precision"] = "fp32"
     if recipe.method != "head":
@@ -96,6 +106,23 @@ def decide(resolved: Resolved[Recipe], base: Base, classes: int, longest: list[i
     if "precision" in chosen:
         origins["precision"] = "machine"
     return recipe.model_copy(update=chosen), origins
+
+
+def _require_room(recipe: Recipe, task: Any, chosen: dict[str, Any]) -> None:
+    """Raise RecipeError where a window would have no room for new tokens beside what it shares."""
+    length, stride = recipe.max_length or chosen["max_length"], recipe.stride or 0
+    if len(task.INPUTS) > 1 and length < LEAST_OF_TWO:
+        raise RecipeError(
+            say("max_length {given}: two inputs need {least} tokens or more.", given=length, least=LEAST_OF_TWO)
+        )
+    if stride > min(length // 2, max(0, length - 7)):
+        raise RecipeError(
+            say(
+                "stride {given} is more than half of max_length {length}: windows would hardly move on.",
+                given=stride,
+                length=length,
+            )
+        )
 
 
 def schedule_of(recipe: Recipe) -> Schedule:

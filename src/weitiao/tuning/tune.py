@@ -90,10 +90,12 @@ def tune(  # noqa: PLR0913  the options of the verb
     name = name or model_name(data)
     if len(name) > LONGEST_NAME:
         raise RecipeError(say("--name: a model's name has at most {most} characters.", most=LONGEST_NAME))
+    given = {"text": text, "label": label, "text_b": text_b, "question": question, "group": group, "time": time}
+    given |= {"dev": dev, "test": test}
     place = Path(out).expanduser().resolve()
     report = place.with_name(place.name + "-report")
     if resume and os.path.isfile(place / MANIFEST):
-        return {"run": None, **finished(place, report, data, resolved)}
+        return {"run": None, **finished(place, report, data, resolved, given)}
     check_free(place)
     if not (resume and os.path.isdir(folder_of(place))):  # else a killed run may have been about to end
         check_free(report)
