@@ -350,14 +350,14 @@ CHINESE: dict[str, str] = {
     "Labels": "标签",
     "Rows that can't be used": "不能使用的行",
     # data/columns.py
-    "{path}: the column “{name}” is named both for the text and for the label.": "{path}：“{name}”列同时被指定为文本和标签。",
+    "{path}: the column “{name}” is named both by {one} and by {other}.": "{path}：“{name}”列同时被 {one} 和 {other} 指定。",
     "Text column “{name}”, found by its content.": "文本列“{name}”，根据内容识别。",
     "Label column “{name}”, found by its content.": "标签列“{name}”，根据内容识别。",
     "{path} has no column “{name}” ({flag}). Did you mean “{near}”? Its columns: {columns}.": "{path} 没有名为“{name}”的列（{flag}）。您是指“{near}”吗？现有的列：{columns}。",
     "{path} has no column “{name}” ({flag}). Its columns: {columns}.": "{path} 没有名为“{name}”的列（{flag}）。现有的列：{columns}。",
     "{path}: can't tell which column holds the text and which the label. Name both: --text COLUMN --label COLUMN. The columns, each with a value:\n{listed}": "{path}：无法判断哪一列是文本、哪一列是标签。请同时指明：--text 列名 --label 列名。各列及其一个取值：\n{listed}",
     "{path}: can't tell which column holds the text. Name it: --text COLUMN. The columns, each with a value:\n{listed}": "{path}：无法判断哪一列是文本。请指明：--text 列名。各列及其一个取值：\n{listed}",
-    "{path}: can't tell which column holds the {role}. Name it: {flag} COLUMN. Its columns: {columns}.": "{path}：无法判断哪一列是 {role}。请用 {flag} 列名 指定。现有的列：{columns}。",
+    "{path}: can't tell which column holds {what}. Name it: {flag} COLUMN. Its columns: {columns}.": "{path}：无法判断哪一列是{what}。请用 {flag} 列名 指定。现有的列：{columns}。",
     # data/companions.py
     "{share:.0%} of the rows share their “{column}” with another row: a random split parts them, and figures look better than they will be on a new “{column}”. tune --group {column} keeps them together.": "{share:.0%} 的行与其他行的“{column}”相同：随机划分会把它们拆到两边，测得的数字会好于对新“{column}”的实际表现。用 tune --group {column} 可使它们不被拆开。",
     "The rows have times in “{column}” ({first} to {last}): a random split measures on the past. tune --time {column} measures on the newest.": "各行在“{column}”列有时间（{first} 至 {last}）：随机划分是在过去的数据上测量。用 tune --time {column} 可在最新的数据上测量。",
@@ -369,7 +369,7 @@ CHINESE: dict[str, str] = {
     "{path} is no text: {share:.0%} of its bytes are control characters. Expected a table as .csv, .tsv, .jsonl, .parquet or .xlsx.": "{path} 不是文本：{share:.0%} 的字节是控制字符。需要 .csv、.tsv、.jsonl、.parquet 或 .xlsx 表格。",
     "{path}, line {line} is longer than {limit} MB: this is no table with one row per line. Check how the file was exported.": "{path} 第 {line} 行超过 {limit} MB：这不是每行一条记录的表格。请检查文件是如何导出的。",
     "{path}, line {line} holds NUL bytes: the file is binary, or UTF-16 without a byte order mark. Save it as UTF-8, or name its encoding (--encoding utf-16-le).": "{path} 第 {line} 行含有 NUL 字节：文件是二进制的，或是没有字节顺序标记的 UTF-16。请另存为 UTF-8，或指明编码（--encoding utf-16-le）。",
-    "{path} is in a form for the task {own}, and {task} is asked for. Add: --task {own}": "{path} 是供任务 {own} 用的格式，而要求的任务是 {task}。请加上：--task {own}",
+    "{path} is in a form for the task {own} (--task {own}), not for {task}.": "{path} 是供任务 {own} 用的格式（--task {own}），不是供 {task} 用的。",
     "--task {name}: expected one of {tasks}.": "--task {name}：应为以下之一：{tasks}。",
     "Wrong labels are looked for only where each row has one label for one text.": "只有当每行是一条文本、一个标签时，才会查找错标。",
     "Accuracy, level {level}": "第 {level} 级准确率",
@@ -498,8 +498,16 @@ CHINESE: dict[str, str] = {
     "{path}, line {line}: only {named} of {columns} columns have a name. If a title stands above the column names, remove its line.": "{path} 第 {line} 行：{columns} 列中只有 {named} 列有列名。如果列名上方有标题行，请删除标题行。",
     "{path}, line {line}: two columns are called “{name}” (columns {first} and {second}). Rename one of them.": "{path} 第 {line} 行：有两列都叫“{name}”（第 {first} 列和第 {second} 列）。请改掉其中一个列名。",
     "holds bytes that are not valid {encoding}": "含有不符合 {encoding} 的字节",
-    "    row {row}: {reason}": "    第 {row} 行：{reason}",
-    "{path}: {bad} of {rows} rows can't be used. Check the columns, the separator and the encoding (--text, --label, --encoding). The first of them:\n{first}": "{path}：{rows} 行中有 {bad} 行无法使用。请检查列、分隔符和编码（--text、--label、--encoding）。其中最前面的几行：\n{first}",
+    "{path}: {bad} of {rows} rows can't be used. Check the columns, the separator, the encoding and the form of the labels (--text, --label, --encoding). Why:\n{reasons}": "{path}：{rows} 行中有 {bad} 行无法使用。请检查列、分隔符、编码以及标签的写法（--text、--label、--encoding）。原因：\n{reasons}",
+    "    {count} rows, the first is {row}: {reason}": "    {count} 行，首次出现在第 {row} 行：{reason}",
+    "All of them: {path}": "全部列在：{path}",
+    "The method {method} says how reasons are found: ask for reasons too.": "方法 {method} 决定如何求理由：请同时要求给出理由。",
+    "Statuses are {known}; {given} came.": "状态有 {known}；给出的是 {given}。",
+    "They do different tasks: their figures don't compare.": "它们的任务不同，指标不可相比。",
+    "With it: column “{column}”.": "同时读取：“{column}”列。",
+    "Nothing to explain: {problem}.": "没有可解释的内容：{problem}。",
+    "the question": "问题",
+    "the second text": "第二段文本",
     # data/tags.py
     "{tags} tags for {characters} characters or {words} words": "标签有 {tags} 个，而文本有 {characters} 个字符、{words} 个词",
     # data/values.py
@@ -998,7 +1006,7 @@ CHINESE: dict[str, str] = {
     "the labels begin with “[” but are no JSON list": "标签以“[”开头，但不是 JSON 列表",
     " (a row that no label applies to has the empty list: [])": "（没有任何标签的行请写空列表：[]）",
     # tasks/qa.py
-    "the answer doesn't stand in its text": "答案不在对应的文本中",
+    "the answer doesn't stand in its text (an empty cell says that there is none)": "答案不在对应的文本中（没有答案时请留空）",
     # tasks/similarity.py
     "the label is no number": "标签不是数字",
     "All labels are the same number, {number}: there is nothing to learn.": "所有标签都是同一个数 {number}，没有可学习的内容。",
@@ -1006,7 +1014,7 @@ CHINESE: dict[str, str] = {
     "the label is no JSON list of spans or tags": "标签不是片段或标记的 JSON 列表",
     "two spans overlap": "有两个片段重叠",
     "a span lies outside of its text, or has no label": "有片段超出文本范围，或没有标签",
-    "a span needs start, end and label": "片段需要 start、end 和 label",
+    "a span needs start, end and label, such as [0, 2, “LOC”]": "片段需要 start、end 和 label，例如 [0, 2, “LOC”]",
     # store/recording.py
     "Not recorded among the runs: {why} Later: weitiao runs add BUNDLE": "本次运行未能登记：{why} 可稍后补登记：weitiao runs add 模型包",
     # store/runs.py

@@ -230,3 +230,22 @@ def test_a_format_for_another_task_names_it(tmp_path: Path) -> None:
         ]
     with pytest.raises(RecipeError, match="quiz"):
         check(tmp_path / "cv.bmes", task="quiz")
+
+
+def test_what_is_mostly_unusable_says_why_and_keeps_the_rows(tmp_path: Path) -> None:
+    rows: list[list[object]] = [[f"第{n}条评论", '[{"start": 90, "end": 99, "label": "X"}]'] for n in range(30)]
+    rows += [["住在北京", "[[2, 4, 9, 9]]"]] * 6 + [["住在上海", '[[2, 4, "LOC"]]']] * 9
+    with pytest.raises(DataError, match="30 rows, the first is 2: a span lies outside") as caught:
+        check(rows_of(tmp_path / "t.csv", ["text", "label"], rows), task="tag", out=tmp_path / "out")
+    assert "6 rows, the first is 32: a span needs" in str(caught.value)
+    with open(tmp_path / "out" / "set_aside.csv", encoding="utf-8-sig", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 36
+    assert "set_aside.csv" in str(caught.value)
+
+
+def test_one_column_named_twice_is_said(tmp_path: Path) -> None:
+    rows: list[list[object]] = [[f"问{n}", f"答{n}", n % 2] for n in range(20)]
+    table = rows_of(tmp_path / "t.csv", ["问题一", "问题二", "相同"], rows)
+    with pytest.raises(DataError, match="named both by --text and by --text-b"):
+        check(table, task="pair", text="问题一", text_b="问题一", label="相同")
+    assert check(table, task="pair", label="相同")["columns"] == {"text_b": "问题二"}

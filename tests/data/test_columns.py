@@ -98,5 +98,5 @@ def test_a_named_column_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_one_column_for_both(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="both for the text and for the label"):
+    with pytest.raises(DataError, match="both by --text and by --label"):
         chosen(tmp_path, "text,label\na,b\n", text="text", label="text")

@@ -79,6 +79,12 @@ def test_figures_and_files(table: Table, tmp_path: Path) -> None:
     assert "<script>" not in (out / "report.html").read_text("utf-8")
 
 
+def test_columns_that_are_called_otherwise_are_found(table: Table, tmp_path: Path) -> None:
+    path = table(ROWS)
+    path.write_text(path.read_text("utf-8").replace("评论,情感", "content,label", 1), encoding="utf-8")
+    assert evaluate(tmp_path / "good", path)["metrics"]["accuracy"] == 1.0
+
+
 def test_without_out_nothing_is_written(table: Table, tmp_path: Path) -> None:
     data = table(ROWS)
     before = sorted(tmp_path.rglob("*"))

@@ -137,6 +137,9 @@ def test_calls_that_cannot_be_answered(bundle: Bundle, reviews: Path, tmp_path: 
         explain(bundle.path, "text", data=reviews)
     with pytest.raises(DataError, match="positive"):
         explain(bundle.path, "text", label="positiv")
+    for nothing in ("", " \u3000"):
+        with pytest.raises(DataError, match="the text is empty"):
+            explain(bundle.path, nothing)
     with pytest.raises(BundleError, match="digest"):
         explain(bundle.path, "text", digest="0" * 64)
     with pytest.raises(OutputError, match="never changes"):

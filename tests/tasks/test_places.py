@@ -161,3 +161,15 @@ def test_rows_that_differ_in_white_space_only_agree(tmp_path: Path) -> None:
     dataset = deduplicate(load(table, label="spans", wanted=reads), reads)
     assert [example.text for example in dataset.examples] == ["3 住在北京"]
     assert [row.reason for row in dataset.set_aside] == ["the same text has several labels: [LOC 上海], []"] * 2
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '[[2, 4, "LOC"]]',
+        '[{"start_offset": 2, "end_offset": 4, "type": "LOC"}]',
+        "[{'start': 2, 'end': 4, 'label': 'LOC'}]",
+    ],
+)
+def test_spans_as_annotation_programs_export_them(cell: str) -> None:
+    assert tag.read_label(cell, {"text": "住在北京"}) == ((Entity(2, 4, "LOC"),), "")

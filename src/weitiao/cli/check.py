@@ -82,6 +82,8 @@ def _show(found: dict[str, Any]) -> None:
             encoding=found["encoding"] or "",
         ).replace(" .", ".")
     )
+    for column in found["columns"].values():
+        echo("  " + say("With it: column “{column}”.", column=column))
     for note in found["notes"]:
         echo("  " + note)
     for line in found["verdict"]:

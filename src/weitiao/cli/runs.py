@@ -245,6 +245,9 @@ def _show_comparison(found: dict[str, Any]) -> None:
         (metric, [_figure(**each) if each else "–" for each in values]) for metric, values in found["metrics"].items()
     ]
     _show_table([[heading, *values] for heading, values in rows])
+    if "task" in found["recipe"]:
+        echo(say("They do different tasks: their figures don't compare."))
+        return
     if not found["same_data"]:
         echo(say("They learned from different tables."))
     if not found["same_test"]:

@@ -18,6 +18,7 @@ from weitiao.data.language import language, shares
 from weitiao.data.lengths import lengths, tokens
 from weitiao.data.load import ONE_LABEL, Reading, Wanted, deduplicate, load, reason_counts
 from weitiao.data.similar import fold, near_in_all
+from weitiao.data.table import MostlyUnusable
 from weitiao.data.values import label_cell
 from weitiao.data.verdict import verdict
 from weitiao.data.write import open_writer, refuse_overwriting
@@ -93,7 +94,13 @@ def check_table(  # noqa: PLR0913  a verb's arguments are its options
                 refuse_overwriting(Path(out) / name, source)
     reading: Reading = {"text": text, "label": label, "group": group, "time": time, "encoding": encoding}
     reading["wanted"] = wanted
-    loaded = load(data, **reading)
+    try:
+        loaded = load(data, **reading)
+    except MostlyUnusable as error:
+        if out is not None:
+            write_set_aside(_made(Path(out)) / SET_ASIDE, error.set_aside)
+            raise DataError(f"{error}\n" + say("All of them: {path}", path=Path(out) / SET_ASIDE)) from None
+        raise
     dataset = deduplicate(loaded, wanted)
     wanted = replace(wanted, others=dataset.columns)
     reading |= {"text": dataset.text_column, "label": dataset.label_column, "wanted": wanted}
@@ -212,17 +219,22 @@ def _personal_data(suspects: list[Suspect]) -> dict[str, Any]:
     return {"rows": len(suspects), "kinds": dict(kinds.most_common())}
 
 
-def _write(
-    out: Path, dataset: Dataset, dropped: set[int], material: Material, suspects: Suspects, found: dict[str, Any]
-) -> None:
-    from weitiao.data.check_page import check_page
-
+def _made(out: Path) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
             say("{path} can't be made a folder: {problem}.", path=out, problem=error.strerror or type(error).__name__)
         ) from None
+    return out
+
+
+def _write(
+    out: Path, dataset: Dataset, dropped: set[int], material: Material, suspects: Suspects, found: dict[str, Any]
+) -> None:
+    from weitiao.data.check_page import check_page
+
+    _made(out)
     found |= {key: str(out / name) for key, name in FILES.items()}
     write_set_aside(out / SET_ASIDE, dataset.set_aside)
     kept = [example for place, example in enumerate(dataset.examples) if place not in dropped]

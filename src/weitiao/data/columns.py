@@ -21,7 +21,7 @@ TEXT_NAMES = (
     ("text", "texts", "文本", "文本内容"),
     (
         *("texta", "text1", "sentencea", "premise", "question1", "context", "passage"),
-        *("文本1", "句子1", "文本a", "句子a", "段落", "材料", "上下文"),
+        *("文本1", "句子1", "文本一", "句子一", "问题一", "问题1", "文本a", "句子a", "段落", "材料", "上下文"),
     ),
     (
         *("sentence", "content", "review", "comment", "title", "headline", "question", "query", "utterance", "message"),
@@ -49,7 +49,7 @@ LABEL_NAMES = (
 OTHER_NAMES = {
     "text_b": (
         *("textb", "text2", "sentence2", "sentenceb", "hypothesis", "question2", "textpair"),
-        *("文本2", "句子2", "文本b", "句子b", "问题2", "候选", "对比文本"),
+        *("文本2", "句子2", "文本二", "句子二", "问题二", "文本b", "句子b", "问题2", "候选", "对比文本"),
     ),
     "question": ("question", "query", "问题", "问句", "提问"),
 }
@@ -114,13 +114,22 @@ def choose_columns(
     for flag, named in flags.items():
         if named is not None and named not in table.columns:
             raise _not_there(table, named, flag)
+    given = [(flag, named) for flag, named in flags.items() if named and flag not in ("--group", "--time")]
+    for place, (flag, named) in enumerate(given):
+        for before, same in given[:place]:
+            if same == named:
+                raise DataError(
+                    say(
+                        "{path}: the column “{name}” is named both by {one} and by {other}.",
+                        path=table.path,
+                        name=named,
+                        one=before,
+                        other=flag,
+                    )
+                )
     if others:
         found = _with_others(table, text, label if labelled else None, labelled=labelled, others=others)
         return replace(found, group=group, time=time)
-    if labelled and text is not None and text == label:
-        raise DataError(
-            say("{path}: the column “{name}” is named both for the text and for the label.", path=table.path, name=text)
-        )
     text = text or _by_name(table.columns, TEXT_NAMES, besides=label)
     if labelled:
         label = label or _by_name(table.columns, LABEL_NAMES, besides=text)
@@ -140,9 +149,9 @@ def _with_others(
         if column is None:
             raise DataError(
                 say(
-                    "{path}: can't tell which column holds the {role}. Name it: {flag} COLUMN. Its columns: {columns}.",
+                    "{path}: can't tell which column holds {what}. Name it: {flag} COLUMN. Its columns: {columns}.",
                     path=table.path,
-                    role=role,
+                    what=say("the question") if role == "question" else say("the second text"),
                     flag=_flag(role),
                     columns=", ".join(table.columns),
                 )

@@ -83,7 +83,7 @@ def load(
     if labelled and table.task not in (None, wanted.task):
         raise DataError(
             say(
-                "{path} is in a form for the task {own}, and {task} is asked for. Add: --task {own}",
+                "{path} is in a form for the task {own} (--task {own}), not for {task}.",
                 path=table.path,
                 own=table.task,
                 task=wanted.task,

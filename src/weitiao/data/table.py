@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,14 @@ INVISIBLE = (
 )
 _REASONS_SHOWN = 3
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class MostlyUnusable(DataError):
+    """More rows of a table can't be used than can: those, ``set_aside``."""
+
+    def __init__(self, message: str, set_aside: Sequence[SetAside]) -> None:
+        super().__init__(message)
+        self.set_aside = set_aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +160,21 @@ def invalid_bytes(number: int, raw: str, encoding: str) -> SetAside:
 
 
 def require_mostly_usable(path: str, used: int, set_aside: Sequence[SetAside]) -> None:
-    """Raise `DataError` with the first reasons where more rows were set aside than ``used``."""
+    """Raise `MostlyUnusable` with the most frequent reasons where more rows were set aside than ``used``."""
     if len(set_aside) <= used:
         return
-    first = "\n".join(
-        say("    row {row}: {reason}", row=row.row, reason=row.reason) for row in set_aside[:_REASONS_SHOWN]
+    first = {row.reason: row.row for row in reversed(set_aside)}
+    counts = Counter(row.reason for row in set_aside).most_common(_REASONS_SHOWN)
+    reasons = "\n".join(
+        say("    {count} rows, the first is {row}: {reason}", count=count, row=first[reason], reason=reason)
+        for reason, count in counts
     )
-    raise DataError(
-        say(
-            "{path}: {bad} of {rows} rows can't be used. Check the columns, the separator and the encoding "
-            "(--text, --label, --encoding). The first of them:\n{first}",
-            path=path,
-            bad=len(set_aside),
-            rows=used + len(set_aside),
-            first=first,
-        )
+    message = say(
+        "{path}: {bad} of {rows} rows can't be used. Check the columns, the separator, the encoding and the form of "
+        "the labels (--text, --label, --encoding). Why:\n{reasons}",
+        path=path,
+        bad=len(set_aside),
+        rows=used + len(set_aside),
+        reasons=reasons,
     )
+    raise MostlyUnusable(message, set_aside)

@@ -15,6 +15,7 @@ import numpy as np
 from weitiao import machine
 from weitiao.bundle import Bundle
 from weitiao.data.load import load
+from weitiao.data.read import read_rows
 from weitiao.errors import BundleError, DataError, require
 from weitiao.evaluation.comparison import (
     Answered,
@@ -33,7 +34,8 @@ from weitiao.report import page
 from weitiao.report.page import Section
 from weitiao.report.text import clamp
 from weitiao.runtime import Engine, open_engine
-from weitiao.tasks import EXCLUSIVE, wanted
+from weitiao.runtime.predict import what_is_read
+from weitiao.tasks import EXCLUSIVE
 from weitiao.types import Dataset, Prediction
 
 __all__ = ["evaluate", "evaluate_predictions", "figures_of", "provenance", "sections"]
@@ -100,8 +102,10 @@ def evaluate(  # noqa: PLR0913  the options of the verb
                 other=opened[1].info.task,
             )
         )
-    reads = wanted(info.task, {**info.columns, **{k: v for k, v in (("text_b", text_b), ("question", question)) if v}})
-    text, label = text or info.text_column, label or info.label_column
+    table = read_rows(data, encoding=encoding)
+    reads = what_is_read(opened[0], table, {"text_b": text_b, "question": question})
+    text = text or (info.text_column if info.text_column in table.columns else None)
+    label = label or (info.label_column if info.label_column in table.columns else None)
     dataset = load(data, text=text, label=label, encoding=encoding, wanted=reads)
     if not dataset.examples:
         raise DataError(

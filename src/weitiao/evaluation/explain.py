@@ -16,6 +16,7 @@ from weitiao import machine
 from weitiao.bundle import Bundle
 from weitiao.data.load import ONE_LABEL, load
 from weitiao.data.read import read_rows
+from weitiao.data.values import text_of
 from weitiao.errors import DataError
 from weitiao.evaluation.explain_page import explain_page
 from weitiao.evaluation.faithfulness import faithfulness
@@ -97,6 +98,9 @@ def _texts(
 ) -> tuple[list[Example], dict[str, Any] | None, list[str]]:
     """The texts, where they come from, and remarks on how they were read."""
     if passage is not None:
+        problem = text_of(passage)[1]
+        if problem:
+            raise DataError(say("Nothing to explain: {problem}.", problem=problem))
         return [Example({"text": passage})], None, []
     assert data is not None
     column = columns_read(bundle, read_rows(data, encoding=encoding), text, ONE_LABEL).text

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from weitiao.store.tables import Promotion, Run
 
 STAGES = ("staging", "production")
+STATUSES = ("running", "finished", "failed", "interrupted", "killed")
 BEAT_SECONDS = 60.0  # between a running run's signs of life
 STALE_SECONDS = 10 * BEAT_SECONDS  # without one, after which it is taken for killed
 LOWER_IS_BETTER = frozenset({"ece", "loss", "mean_absolute_error"})
@@ -92,12 +93,16 @@ def listed(
     """Runs, newest first, or best first by the metric ``sort``; those without it come last.
 
     ``data`` is a table's path or file name, or the beginning of its fingerprint. Raises `StoreError` for a metric that
-    no run has.
+    no run has, and for an unknown stage or status.
     """
     from sqlalchemy import select
 
     from weitiao.store.tables import Run
 
+    if stage is not None:
+        _require_stage(stage)
+    if status is not None and status not in STATUSES:
+        raise StoreError(say("Statuses are {known}; {given} came.", known=", ".join(STATUSES), given=status))
     query = select(Run).order_by(Run.started_at.desc(), Run.id)
     for column, wanted in ((Run.name, name), (Run.base, base)):
         if wanted is not None:

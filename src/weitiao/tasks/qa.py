@@ -66,7 +66,7 @@ def read_label(value: Any, inputs: Mapping[str, str]) -> tuple[tuple[Entity, ...
         placed.append(_placed(held, start, inputs["text"]))
     found = [answer for answer in placed if answer is not None]
     if placed and not found:  # of several answers, one that stands there is enough
-        return (), say("the answer doesn't stand in its text")
+        return (), say("the answer doesn't stand in its text (an empty cell says that there is none)")
     return tuple(dict.fromkeys(found)), ""
 
 

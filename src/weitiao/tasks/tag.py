@@ -56,9 +56,9 @@ def read_label(value: Any, inputs: Mapping[str, str]) -> tuple[tuple[Entity, ...
     found = []
     for part in parts:
         try:
-            start, end, label = int(part["start"]), int(part["end"]), str(part["label"]).strip()
+            start, end, label = _span(part)
         except (KeyError, TypeError, ValueError):
-            return (), say("a span needs start, end and label")
+            return (), say("a span needs start, end and label, such as [0, 2, “LOC”]")
         if not 0 <= start < end <= len(text) or not label:
             return (), say("a span lies outside of its text, or has no label")
         start, end = stripped(start, end, text)
@@ -69,6 +69,16 @@ def read_label(value: Any, inputs: Mapping[str, str]) -> tuple[tuple[Entity, ...
     if any(one.end > other.start for one, other in pairwise(found)):
         return (), say("two spans overlap")
     return tuple(found), ""
+
+
+def _span(part: Any) -> tuple[int, int, str]:
+    """Of an object or a list of three, as annotation programs export them too."""
+    if isinstance(part, Mapping):
+        start, end = (part[name] if name in part else part[name + "_offset"] for name in ("start", "end"))
+        kind = part["label"] if "label" in part else part["type"]
+    else:
+        start, end, kind = part
+    return int(start), int(end), str(kind).strip()
 
 
 def names(label: Sequence[Entity]) -> tuple[str, ...]:

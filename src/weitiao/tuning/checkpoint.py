@@ -191,8 +191,8 @@ def checkpoints(place: Path, every: float, *, resume: bool) -> Iterator[Checkpoi
             )
         try:
             yield keeper
-        except BaseException:
-            if left := _names(folder):
+        except BaseException as error:
+            if (left := _names(folder)) and not isinstance(error, RecipeError):  # another run's aren't gone on with
                 tell(
                     say(
                         "{folder} keeps what was learned by step {step}: the same command with --resume goes on.",
