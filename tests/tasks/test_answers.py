@@ -320,6 +320,8 @@ def test_losses_by_hand() -> None:
     batch = SimpleNamespace(gold=torch.tensor([[0, 1]]), attention_mask=torch.tensor([[1, 1, 0]]))
     by_hand = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-2))) / 2
     assert float(losses.ends(0.0)(ends, batch)) == pytest.approx(by_hand, rel=1e-5)
+    wrong = (math.log(1 + math.exp(1)) + math.log(1 + math.exp(2))) / 2
+    assert float(losses.ends(0.2)(ends, batch)) == pytest.approx(0.8 * by_hand + 0.2 * (by_hand + wrong) / 2, rel=1e-5)
 
 
 def test_whether_two_answers_say_the_same() -> None:

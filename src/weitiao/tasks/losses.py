@@ -53,14 +53,16 @@ def token_cross_entropy(weight: Tensor | None, smoothing: float) -> Loss:
 
 
 def ends(smoothing: float) -> Loss:
-    """``logits [batch, length, 2]`` for a part's first and last token, ``gold [batch, 2]``; the mean of both."""
+    """``logits [batch, length, 2]`` for a part's first and last token, ``gold [batch, 2]``; the mean of both.
+
+    ``smoothing`` is spread over the tokens that are there: padding must cost nothing.
+    """
 
     def loss(logits: Tensor, batch: Any) -> Tensor:
-        masked = logits.masked_fill(batch.attention_mask.unsqueeze(-1) == 0, FAR_BELOW)
-        both = [
-            functional.cross_entropy(masked[..., end], batch.gold[:, end], label_smoothing=smoothing, reduction="sum")
-            for end in (0, 1)
-        ]
-        return (both[0] + both[1]) / 2
+        there = batch.attention_mask.unsqueeze(-1)
+        logs = functional.log_softmax(logits.masked_fill(there == 0, FAR_BELOW), dim=1)
+        right = logs.gather(1, batch.gold.unsqueeze(1)).squeeze(1)
+        even = (logs * there).sum(1) / there.sum(1)
+        return -((1 - smoothing) * right + smoothing * even).sum() / 2
 
     return loss
