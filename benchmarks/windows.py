@@ -1,6 +1,6 @@
 """Long texts: windows against truncation, paired on the same held-out rows.
 
-    python benchmarks/windows.py TABLE --test TABLE [--base minilm] [--seeds 0 1]
+    python benchmarks/windows.py TABLE --test TABLE [--base minilm] [--method full] [--seeds 0 1]
 
 Both tables have the columns text and label; their texts should be long. All ways use the default recipe; truncation is
 ``stride=0``, at the recipe's length and at the longest that the base takes. The difference in accuracy has a paired
@@ -50,14 +50,17 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("--test", type=Path, required=True, help="rows that none learns from")
     parser.add_argument("--base", default="minilm")
+    parser.add_argument("--method", default="full")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--bundles", type=Path, default=Path(tempfile.gettempdir()) / "weitiao-benchmarks")
     options = parser.parse_args()
     for seed in options.seeds:
-        bundles = {way: options.bundles / f"{options.table.stem}-{n}-{seed}" for n, way in enumerate(WAYS)}
+        bundles = {
+            way: options.bundles / f"{options.table.stem}-{options.method}-{n}-{seed}" for n, way in enumerate(WAYS)
+        }
         for way, settings in WAYS.items():
             told = json.loads(OUT.read_text(encoding="utf-8")) if OUT.is_file() else {}
-            mine = told.setdefault(f"{options.table.stem}, {options.base}, seed {seed}", {})
+            mine = told.setdefault(f"{options.table.stem}, {options.base}, {options.method}, seed {seed}", {})
             if way in mine:
                 continue
             if not bundles[way].exists():
@@ -66,6 +69,7 @@ def main() -> None:
                     str(bundles[way]),
                     test=str(options.test),
                     base=options.base,
+                    method=options.method,
                     seed=seed,
                     resume=True,
                     **settings,

@@ -63,6 +63,7 @@ def ends(smoothing: float) -> Loss:
         logs = functional.log_softmax(logits.masked_fill(there == 0, FAR_BELOW), dim=1)
         right = logs.gather(1, batch.gold.unsqueeze(1)).squeeze(1)
         even = (logs * there).sum(1) / there.sum(1)
-        return -((1 - smoothing) * right + smoothing * even).sum() / 2
+        total: Tensor = ((1 - smoothing) * right + smoothing * even).sum()
+        return -total / 2
 
     return loss
