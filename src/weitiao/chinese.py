@@ -501,7 +501,6 @@ CHINESE: dict[str, str] = {
     "{path}: {bad} of {rows} rows can't be used. Check the columns, the separator, the encoding and the form of the labels (--text, --label, --encoding). Why:\n{reasons}": "{path}：{rows} 行中有 {bad} 行无法使用。请检查列、分隔符、编码以及标签的写法（--text、--label、--encoding）。原因：\n{reasons}",
     "    {count} rows, the first is {row}: {reason}": "    {count} 行，首次出现在第 {row} 行：{reason}",
     "All of them: {path}": "全部列在：{path}",
-    "The method {method} says how reasons are found: ask for reasons too.": "方法 {method} 决定如何求理由：请同时要求给出理由。",
     "Statuses are {known}; {given} came.": "状态有 {known}；给出的是 {given}。",
     "They do different tasks: their figures don't compare.": "它们的任务不同，指标不可相比。",
     "With it: column “{column}”.": "同时读取：“{column}”列。",

@@ -68,8 +68,6 @@ def predict(  # noqa: PLR0913  the options of the verb
     opened = bundle if isinstance(bundle, Bundle) and digest is None else Bundle.open(_path_of(bundle), digest)
     target, aside = Path(out), Path(f"{out}{ASIDE_ENDING}")
     _refuse_places(opened, Path(data), target, aside)
-    if method and not reasons:
-        raise DataError(say("The method {method} says how reasons are found: ask for reasons too.", method=method))
     why = choose(opened, method) if reasons else None
     table = read_rows(data, encoding=encoding)
     wanted = what_is_read(opened, table, {"text_b": text_b, "question": question})
