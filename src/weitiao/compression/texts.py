@@ -15,7 +15,7 @@ from weitiao.data.recover import recover
 from weitiao.data.split import split
 from weitiao.errors import DataError
 from weitiao.languages import say
-from weitiao.tasks import wanted
+from weitiao.tasks import reading_of, wanted
 from weitiao.types import Example
 
 CALIBRATION_TEXTS = 300
@@ -66,11 +66,8 @@ def _sample(examples: Sequence[Example], most: int, generator: random.Random) ->
 
 
 def _halves(info: BundleInfo, data: str | PathLike[str], seed: int) -> tuple[list[Example], list[Example]]:
-    columns = read_rows(data).columns
-    text = info.text_column if info.text_column in columns else None
-    label = info.label_column if info.label_column in columns else None
-    reads = wanted(info.task, {role: column for role, column in info.columns.items() if column in columns})
-    examples = load(data, text=text, label=label, wanted=reads).examples
+    reading = reading_of(info, read_rows(data).columns)
+    examples, reads = load(data, **reading).examples, reading["wanted"]
     known = set(info.labels)
     unknown = next((example for example in examples if not known.issuperset(reads.names(example.label))), None)
     if unknown is not None:

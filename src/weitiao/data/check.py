@@ -17,7 +17,7 @@ from weitiao.data.label_names import alike
 from weitiao.data.language import language, shares
 from weitiao.data.lengths import lengths, tokens
 from weitiao.data.load import ONE_LABEL, Reading, Wanted, deduplicate, load, reason_counts
-from weitiao.data.similar import fold, near_in_all
+from weitiao.data.similar import fold, near_in_all, near_pairs
 from weitiao.data.table import MostlyUnusable
 from weitiao.data.values import label_cell
 from weitiao.data.verdict import verdict
@@ -54,27 +54,21 @@ Suspects = dict[str, list[Suspect]]
 
 def check_table(  # noqa: PLR0913  a verb's arguments are its options
     data: str | os.PathLike[str],
+    reading: Reading,
     *,
-    text: str | None = None,
-    label: str | None = None,
     dev: str | os.PathLike[str] | None = None,
     test: str | os.PathLike[str] | None = None,
-    group: str | None = None,
-    time: str | None = None,
     out: str | os.PathLike[str] | None = None,
     drop: Collection[str] | None = None,
-    encoding: str | None = None,
     seed: int = 0,
     embed: Callable[[Sequence[str]], np.ndarray[Any, Any]] | None = None,
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
-    wanted: Wanted = ONE_LABEL,
 ) -> dict[str, Any]:
     """Read ``data`` as tuning would and say what was found, as an object that JSON can hold (docs/check.md).
 
-    ``text``, ``label``, ``group`` and ``time`` name columns. ``dev`` and ``test`` are tables to choose by and measure
-    on, looked into as well, and for texts that leak into them. ``embed`` turns texts into vectors [n, size]: with those
-    of a base wrong labels and outliers are found better; ``count_tokens`` counts the tokens of each text. ``wanted`` is
-    what the task reads of a row.
+    ``reading`` says how. ``dev`` and ``test`` are tables to choose by and measure on, looked into as well, and for
+    texts that leak into them. ``embed`` turns texts into vectors [n, size]: with those of a base wrong labels and
+    outliers are found better; ``count_tokens`` counts the tokens of each text.
 
     With ``out``, a folder that is made where it is missing: ``report.html``; ``suspects.csv``; ``set_aside.csv`` (row,
     reason, raw); ``cleaned.csv``, the rows that tuning would see without the suspects of the kinds in ``drop``.
@@ -92,8 +86,7 @@ def check_table(  # noqa: PLR0913  a verb's arguments are its options
         for name in FILES.values():
             for source in (data, *named.values()):
                 refuse_overwriting(Path(out) / name, source)
-    reading: Reading = {"text": text, "label": label, "group": group, "time": time, "encoding": encoding}
-    reading["wanted"] = wanted
+    wanted = reading.get("wanted", ONE_LABEL)
     try:
         loaded = load(data, **reading)
     except MostlyUnusable as error:
@@ -103,8 +96,8 @@ def check_table(  # noqa: PLR0913  a verb's arguments are its options
         raise
     dataset = deduplicate(loaded, wanted)
     wanted = replace(wanted, others=dataset.columns)
-    reading |= {"text": dataset.text_column, "label": dataset.label_column, "wanted": wanted}
-    held = {name: deduplicate(load(source, **reading), wanted) for name, source in named.items()}
+    same: Reading = {**reading, "text": dataset.text_column, "label": dataset.label_column, "wanted": wanted}
+    held = {name: deduplicate(load(source, **same), wanted) for name, source in named.items()}
     material = _material({MAIN: dataset, **held}, wanted, embed, seed)
     suspects, counts = _suspects(material)
     own = len(dataset.examples)
@@ -164,7 +157,7 @@ def _material(
         tables=[name for name, dataset in tables.items() for _ in dataset.examples],
         folded=folded,
         languages=[language(text) for text in texts],
-        pairs=near_in_all(apart or [folded]),
+        pairs=near_in_all(apart) if apart else near_pairs(folded),
         vectors=embed(texts) if embed and examples else None,
         one_label=wanted.exclusive and not wanted.others,
         seed=seed,

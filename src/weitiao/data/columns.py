@@ -114,19 +114,21 @@ def choose_columns(
     for flag, named in flags.items():
         if named is not None and named not in table.columns:
             raise _not_there(table, named, flag)
-    given = [(flag, named) for flag, named in flags.items() if named and flag not in ("--group", "--time")]
-    for place, (flag, named) in enumerate(given):
-        for before, same in given[:place]:
-            if same == named:
-                raise DataError(
-                    say(
-                        "{path}: the column “{name}” is named both by {one} and by {other}.",
-                        path=table.path,
-                        name=named,
-                        one=before,
-                        other=flag,
-                    )
+    taken: dict[str, str] = {}
+    for flag, named in flags.items():
+        if named is None or flag in ("--group", "--time"):
+            continue
+        if named in taken:
+            raise DataError(
+                say(
+                    "{path}: the column “{name}” is named both by {one} and by {other}.",
+                    path=table.path,
+                    name=named,
+                    one=taken[named],
+                    other=flag,
                 )
+            )
+        taken[named] = flag
     if others:
         found = _with_others(table, text, label if labelled else None, labelled=labelled, others=others)
         return replace(found, group=group, time=time)

@@ -34,8 +34,7 @@ from weitiao.report import page
 from weitiao.report.page import Section
 from weitiao.report.text import clamp
 from weitiao.runtime import Engine, open_engine
-from weitiao.runtime.predict import what_is_read
-from weitiao.tasks import EXCLUSIVE
+from weitiao.tasks import EXCLUSIVE, reading_of
 from weitiao.types import Dataset, Prediction
 
 __all__ = ["evaluate", "evaluate_predictions", "figures_of", "provenance", "sections"]
@@ -102,17 +101,16 @@ def evaluate(  # noqa: PLR0913  the options of the verb
                 other=opened[1].info.task,
             )
         )
-    table = read_rows(data, encoding=encoding)
-    reads = what_is_read(opened[0], table, {"text_b": text_b, "question": question})
-    text = text or (info.text_column if info.text_column in table.columns else None)
-    label = label or (info.label_column if info.label_column in table.columns else None)
-    dataset = load(data, text=text, label=label, encoding=encoding, wanted=reads)
+    columns = read_rows(data, encoding=encoding).columns
+    reading = reading_of(info, columns, text, label, text_b=text_b, question=question)
+    reading["encoding"] = encoding
+    dataset = load(data, **reading)
     if not dataset.examples:
         raise DataError(
             say("{source} holds no row with a text and a label: nothing to evaluate.", source=dataset.source)
         )
     for each in opened:
-        _refuse_unknown(dataset, each, reads.names)
+        _refuse_unknown(dataset, each, reading["wanted"].names)
     runs = [_run(each, dataset, seed) for each in opened]
     report = _report(runs, dataset, seed)
     if folder is None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from weitiao import machine
 from weitiao.bundle import Bundle
-from weitiao.data.load import ONE_LABEL, load
+from weitiao.data.load import load
 from weitiao.data.read import read_rows
 from weitiao.data.values import text_of
 from weitiao.errors import DataError
@@ -27,6 +27,7 @@ from weitiao.report.text import clamp
 from weitiao.runtime import open_engine
 from weitiao.runtime.predict import columns_read
 from weitiao.runtime.reasons import Reason, choose, reason, span_of
+from weitiao.tasks import reading_of
 from weitiao.types import Example
 
 Location = str | PathLike[str]
@@ -103,7 +104,8 @@ def _texts(
             raise DataError(say("Nothing to explain: {problem}.", problem=problem))
         return [Example({"text": passage})], None, []
     assert data is not None
-    column = columns_read(bundle, read_rows(data, encoding=encoding), text, ONE_LABEL).text
+    table = read_rows(data, encoding=encoding)
+    column = columns_read(table, reading_of(bundle.info, table.columns, text)).text
     dataset = load(data, text=column, labelled=False, encoding=encoding)
     if not dataset.examples:
         raise DataError(say("{source} holds no row with a text: nothing to explain.", source=dataset.source))

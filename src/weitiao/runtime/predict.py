@@ -15,7 +15,7 @@ from typing import Any
 from weitiao.bundle import Bundle, BundleInfo
 from weitiao.data.aside import COLUMNS as ASIDE_COLUMNS
 from weitiao.data.columns import Columns, choose_columns
-from weitiao.data.load import Wanted, inputs_of
+from weitiao.data.load import Reading, Wanted, inputs_of
 from weitiao.data.read import Blank, Table, read_rows
 from weitiao.data.table import AnyRow
 from weitiao.data.write import Writer, open_writer, refuse_impossible, refuse_overwriting
@@ -25,8 +25,7 @@ from weitiao.progress import progress
 from weitiao.runtime.engine import Engine, open_engine
 from weitiao.runtime.journal import Answers, Inputs, open_journal
 from weitiao.runtime.reasons import choose, span_of, with_reasons
-from weitiao.tasks import EXCLUSIVE, task_of
-from weitiao.tasks import wanted as wanted_by
+from weitiao.tasks import EXCLUSIVE, reading_of, task_of
 from weitiao.types import Prediction, SetAside
 
 CHUNK = 1024  # rows in memory at a time
@@ -70,8 +69,8 @@ def predict(  # noqa: PLR0913  the options of the verb
     _refuse_places(opened, Path(data), target, aside)
     why = choose(opened, method) if reasons else None
     table = read_rows(data, encoding=encoding)
-    wanted = what_is_read(opened, table, {"text_b": text_b, "question": question})
-    columns = columns_read(opened, table, text, wanted)
+    reading = reading_of(opened.info, table.columns, text, text_b=text_b, question=question)
+    columns = columns_read(table, reading)
     added = [*added_columns(opened.info), *(["reasons"] if why else [])]
     if taken := [name for name in added if name in table.columns]:
         raise DataError(
@@ -94,7 +93,7 @@ def predict(  # noqa: PLR0913  the options of the verb
             return [_added(engine, each, inputs) for each, inputs in zip(predictions, texts, strict=True)]
 
         began = time.perf_counter()
-        chunks = _chunks(table, _Reader(columns, wanted), CHUNK_WITH_REASONS if why else CHUNK)
+        chunks = _chunks(table, _Reader(columns, reading["wanted"]), CHUNK_WITH_REASONS if why else CHUNK)
         tally = _stream(lambda texts: journal.answers(texts, answer), chunks, rows, asides)
     seconds = time.perf_counter() - began
     if not tally.set_aside:
@@ -117,17 +116,9 @@ def predict(  # noqa: PLR0913  the options of the verb
     }
 
 
-def what_is_read(bundle: Bundle, table: Table, named: Mapping[str, str | None]) -> Wanted:
-    """What the bundle's task reads of a row: of inputs besides the text the columns ``named`` by role, else those that
-    the bundle was tuned on where ``table`` has them.
-    """
-    own = {role: column for role, column in bundle.info.columns.items() if column in table.columns}
-    return wanted_by(bundle.info.task, {**own, **{role: column for role, column in named.items() if column}})
-
-
-def columns_read(bundle: Bundle, table: Table, named: str | None, wanted: Wanted) -> Columns:
-    """The columns to read: those ``named``, else those the bundle was tuned on, else what the table suggests."""
-    text = named or (bundle.info.text_column if bundle.info.text_column in table.columns else None)
+def columns_read(table: Table, reading: Reading) -> Columns:
+    """The columns to read: those of ``reading``, else what the table suggests; no label."""
+    text, wanted = reading["text"], reading["wanted"]
     if text and not wanted.others and text in table.columns:
         return Columns(text, None)
     return choose_columns(table, text=text, labelled=False, others=wanted.others)

@@ -9,12 +9,12 @@ rows also ``statistics`` and ``metrics``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 from weitiao.bundle.shape import BundleInfo
-from weitiao.data.load import Wanted
+from weitiao.data.load import Reading, Wanted
 from weitiao.errors import RecipeError
 from weitiao.languages import say
 from weitiao.types import Prediction
@@ -70,3 +70,17 @@ def wanted(name: str, columns: Mapping[str, str | None] | None = None) -> Wanted
         exclusive=name in EXCLUSIVE,
         whole=task.BY_TOKEN,
     )
+
+
+def reading_of(
+    info: BundleInfo, columns: Sequence[str], text: str | None = None, label: str | None = None, **others: str | None
+) -> Reading:
+    """How a table with these ``columns`` is read for a bundle: by the columns named (``others``: of inputs besides the
+    text, by role), else by those that it was tuned on where the table has them; the rest is found.
+    """
+    own = {role: column for role, column in info.columns.items() if column in columns}
+    return {
+        "text": text or (info.text_column if info.text_column in columns else None),
+        "label": label or (info.label_column if info.label_column in columns else None),
+        "wanted": wanted(info.task, {**own, **{role: column for role, column in others.items() if column}}),
+    }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weitiao.data.check import check_table
+from weitiao.data.load import Reading
 from weitiao.tasks import wanted
 from weitiao.tuning.frozen import frozen
 
@@ -42,22 +43,10 @@ def check(  # noqa: PLR0913  a verb's arguments are its options
     Raises `RecipeError` for an unknown task or an input that it doesn't read, `BaseModelError` for an unknown base, and
     what `check_table` raises.
     """
-    reads = wanted(task, {"text_b": text_b, "question": question})
+    reading: Reading = {"text": text, "label": label, "group": group, "time": time, "encoding": encoding}
+    reading["wanted"] = wanted(task, {"text_b": text_b, "question": question})
     if base is not None:
         embed, count_tokens = frozen(base)
     return check_table(
-        data,
-        text=text,
-        label=label,
-        dev=dev,
-        test=test,
-        group=group,
-        time=time,
-        out=out,
-        drop=drop,
-        encoding=encoding,
-        seed=seed,
-        embed=embed,
-        count_tokens=count_tokens,
-        wanted=reads,
+        data, reading, dev=dev, test=test, out=out, drop=drop, seed=seed, embed=embed, count_tokens=count_tokens
     )
