@@ -1072,6 +1072,7 @@ CHINESE: dict[str, str] = {
     "{tracker} shows this run: {folder}": "{tracker} 记录本次运行：{folder}",
     "{tracker} failed and is left out: {problem}": "{tracker} 出错，不再使用：{problem}",
     # tuning/tune.py
+    "The family of {base} doesn't compute without padding: its batches are padded.": "{base} 所属的模型系列不支持无填充计算：批次会补齐到同一长度。",
     "--name: a model's name has at most {most} characters.": "--name：模型名称最多 {most} 个字符。",
     "{source}: {train} rows to learn from, {dev} to choose by, {test} to measure on; {labels} labels; {duplicates} duplicates removed, {aside} rows set aside.": "{source}：{train} 行用于学习，{dev} 行用于挑选，{test} 行用于测量；{labels} 个标签；去除重复 {duplicates} 行，搁置 {aside} 行。",
     "Only {train} of {rows} rows are left to learn from (test_share {test:.2g}, dev_share {dev:.2g}). Lower these shares unless that is meant.": "{rows} 行中只剩 {train} 行用于学习（test_share {test:.2g}，dev_share {dev:.2g}）。如非有意，请调低这两个比例。",

@@ -184,7 +184,7 @@ def test_integrated_gradients_add_up_to_the_difference(of_each_family: Engine, l
         embedded = network.encoder.get_input_embeddings()(torch.from_numpy(emptied))
         mask = torch.ones(emptied.shape, dtype=torch.long)
         with torch.inference_mode():
-            hidden = network.encoder(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+            hidden = network.hidden(embedded, mask)
             at_start = network.head(network.pool(hidden, mask)).numpy()
         ends = [log_odds(each, probe.label, info.temperature)[0] for each in (of_each_family.logits([text]), at_start)]
         difference = ends[0] - ends[1]

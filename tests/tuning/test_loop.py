@@ -11,11 +11,22 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from weitiao.pretrained.half import Half  # noqa: E402
 from weitiao.tasks.losses import cross_entropy as loss_of  # noqa: E402
 from weitiao.tuning import estimate  # noqa: E402
 from weitiao.tuning.batches import Encoded, by_length, collate, epoch_order  # noqa: E402
 from weitiao.tuning.estimate import foretell, foretell_head, rehearse_inference, rehearse_training  # noqa: E402
-from weitiao.tuning.loop import Schedule, infer, optimizer_of, rate_at, train, train_step, trainable_state  # noqa: E402
+from weitiao.tuning.loop import (  # noqa: E402
+    BATCH_TOKENS,
+    Schedule,
+    Stepper,
+    gradients,
+    infer,
+    optimizer_of,
+    rate_at,
+    train,
+    trainable_state,
+)
 from weitiao.tuning.methods import full  # noqa: E402
 from weitiao.tuning.recipe import Recipe  # noqa: E402
 
@@ -40,7 +51,7 @@ def schedule(**changes: Any) -> Schedule:
     )
 
 
-def gradients(network: Any) -> dict[str, Any]:
+def gradients_of(network: Any) -> dict[str, Any]:
     return {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
 
 
@@ -52,11 +63,12 @@ def test_accumulated_batches_give_the_gradients_of_one(
     loss = loss_of([30, 50], 0.1, balanced)
     rows = list(range(8))
     one, several = network().train(), network().train()
-    whole = train_step(one, [collate(encoded, rows)], loss, bf16=False)
+    whole = gradients(one, [collate(encoded, rows)], loss, Half(one, bf16=False))
     ends = np.cumsum([0, *cut])
-    parts = train_step(several, [collate(encoded, rows[a:b]) for a, b in itertools.pairwise(ends)], loss, bf16=False)
+    batches = [collate(encoded, rows[a:b]) for a, b in itertools.pairwise(ends)]
+    parts = gradients(several, batches, loss, Half(several, bf16=False))
     assert parts == pytest.approx(whole, rel=1e-5)
-    expected, found = gradients(one), gradients(several)
+    expected, found = gradients_of(one), gradients_of(several)
     assert len(expected) > 20
     for name, gradient in expected.items():
         torch.testing.assert_close(found[name], gradient, atol=1e-6, rtol=1e-4, msg=name)
@@ -224,12 +236,12 @@ def test_a_rehearsal_of_steps_foretells_the_whole(
     """Where a step takes 0.1 s and a millisecond a padded token, and the first one a start-up too."""
     steps, plan = [], schedule(epochs=7)
 
-    def step(network: Any, batches: list[Any], loss: Any, bf16: bool) -> float:
-        steps.append(batches[0].input_ids.numel())
+    def step(stepper: Any, rows: Any, chosen: list[list[int]]) -> float:
+        steps.append(len(chosen[0]) * int(rows.lengths[chosen[0]].max()))
         clock(0.1 + 0.001 * steps[-1] + (9 if len(steps) == 1 else 0))
         return 0.0
 
-    monkeypatch.setattr(estimate, "train_step", step)
+    monkeypatch.setattr(Stepper, "step", step)
     told = rehearse_training(network(), encoded, loss_of([40, 40], 0.0, False), plan)
     order = epoch_order(encoded.lengths, plan.batch_size, np.random.default_rng(plan.seed))
     sizes = [len(rows) * int(encoded.lengths[rows].max()) for rows in order]
@@ -248,7 +260,7 @@ def test_a_rehearsal_of_answers_foretells_the_whole(
         clock(0.05 + 0.002 * len(part) * int(part.lengths.max()))
 
     monkeypatch.setattr(estimate, "infer", answered)
-    batches = list(by_length(many.lengths))
+    batches = list(by_length(many.lengths, BATCH_TOKENS))
     expected = sum(0.05 + 0.002 * len(rows) * int(many.lengths[rows].max()) for rows in batches)
     assert len(batches) > 15
     assert rehearse_inference(network(), many, bf16=False) == pytest.approx(expected)

@@ -13,10 +13,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from weitiao.pretrained.bases import resolve  # noqa: E402
+from weitiao.pretrained.half import Half  # noqa: E402
 from weitiao.tasks.classify import probabilities  # noqa: E402
 from weitiao.tasks.losses import cross_entropy as loss_of  # noqa: E402
 from weitiao.tuning.batches import Encoded, collate  # noqa: E402
-from weitiao.tuning.loop import Schedule, infer, train, train_step  # noqa: E402
+from weitiao.tuning.loop import Schedule, gradients, infer, train  # noqa: E402
 from weitiao.tuning.methods import full, head, lora  # noqa: E402
 from weitiao.tuning.recipe import Recipe  # noqa: E402
 
@@ -53,8 +54,8 @@ def test_touched_rows_answer_and_learn_like_a_plain_embedding(
     assert len(used) < 0.8 * plain.encoder.config.vocab_size, "the texts touch too much for this to show anything"
     full.prepare(touched, Recipe(), used)
     batch, loss = collate(some, list(range(10))), loss_of([5, 5], 0.0, False)
-    train_step(plain, [batch], loss, bf16=False)
-    train_step(touched, [batch], loss, bf16=False)
+    gradients(plain, [batch], loss, Half(plain, bf16=False))
+    gradients(touched, [batch], loss, Half(touched, bf16=False))
     with torch.no_grad():
         for mode in (True, False):
             torch.testing.assert_close(

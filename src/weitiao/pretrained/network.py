@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from weitiao.errors import BaseModelError
 from weitiao.languages import say
+from weitiao.pretrained.packing import encode_packed, start_packing
 
 
 def quiet_transformers() -> None:
@@ -85,6 +86,7 @@ class Network(nn.Module):
         config: Any = encoder.config
         self.encoder = encoder
         self.pooling = pooling
+        self.first_position: int | None = None  # of packed texts; None while texts are padded
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(config.hidden_size, outputs)
         nn.init.normal_(self.head.weight, std=0.02)
@@ -94,8 +96,27 @@ class Network(nn.Module):
         """One vector a text, ``[batch, hidden]``: the mean over its tokens, or the first token ("cls"). With "tokens",
         one a token: ``[batch, length, hidden]``.
         """
+        if self.packs:
+            vectors = self.encoder.get_input_embeddings()(input_ids)  # type: ignore[operator]
+            return self.pool(self.hidden(vectors, attention_mask), attention_mask)
         hidden: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         return self.pool(hidden, attention_mask)
+
+    def hidden(self, vectors: Tensor, attention_mask: Tensor) -> Tensor:
+        """The encoder's last hidden states ``[batch, length, hidden]`` of word vectors ``[batch, length, size]``."""
+        if self.first_position is not None:
+            return encode_packed(self.encoder, vectors, attention_mask, self.first_position)
+        found: Tensor = self.encoder(inputs_embeds=vectors, attention_mask=attention_mask).last_hidden_state
+        return found
+
+    def pack(self) -> None:
+        """Compute without padding from here on, if the encoder's family allows it."""
+        self.first_position = start_packing(self.encoder)
+
+    @property
+    def packs(self) -> bool:
+        """Whether it computes without padding."""
+        return self.first_position is not None
 
     def pool(self, hidden: Tensor, attention_mask: Tensor) -> Tensor:
         """``[batch, length, hidden]`` to ``[batch, hidden]``; with "tokens" as it is."""

@@ -30,21 +30,24 @@ def load_forward(bundle: Bundle, threads: int | None = None) -> Forward:
         network = Network.load(bundle.path, task_of(info.task).outputs(info), info.pooling)
     except (BaseModelError, OSError, ValueError, RuntimeError, KeyError) as error:
         raise BundleError(say("{path} can't be loaded with PyTorch: {why}", path=bundle.path, why=error)) from None
-    return TorchForward(network.eval(), half=info.precision == "bf16")
+    network.pack()
+    return TorchForward(network.eval(), bf16=info.precision == "bf16")
 
 
 class TorchForward:
-    """The forward pass of ``network``, with ``half`` in bfloat16."""
+    """The forward pass of ``network``, with ``bf16`` in bfloat16."""
 
-    def __init__(self, network: Network, *, half: bool) -> None:
+    def __init__(self, network: Network, *, bf16: bool) -> None:
+        from weitiao.pretrained.half import Half
+
         self.network = network
-        self.half = half
+        self.half = Half(network, bf16=bf16)
 
     def __call__(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
         """Logits ``[batch, labels]`` of ids and mask ``[batch, length]``."""
         import torch
 
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+        with torch.inference_mode(), self.half.at_work():
             logits = self.network(torch.from_numpy(ids), torch.from_numpy(mask))
         result: NDArray[np.float32] = logits.float().numpy()
         return result

@@ -88,7 +88,18 @@ def epoch_order(lengths: np.ndarray[Any, Any], batch_size: int, generator: np.ra
     return batches
 
 
-def by_length(lengths: np.ndarray[Any, Any], tokens: int = 4096, most: int = 64) -> Iterator[list[int]]:
+def within(lengths: np.ndarray[Any, Any], rows: list[int], tokens: int) -> Iterator[list[int]]:
+    """``rows`` in parts of at most ``tokens`` padded tokens, or of one row."""
+    while rows:
+        size, longest = 0, 0
+        while size < len(rows) and (not size or max(longest, int(lengths[rows[size]])) * (size + 1) <= tokens):
+            longest = max(longest, int(lengths[rows[size]]))
+            size += 1
+        yield rows[:size]
+        rows = rows[size:]
+
+
+def by_length(lengths: np.ndarray[Any, Any], tokens: int, most: int = 64) -> Iterator[list[int]]:
     """Every row once, longest first, so that memory peaks at the start; at most ``tokens`` padded tokens a batch."""
     order = np.argsort(-lengths, kind="stable").tolist()
     while order:

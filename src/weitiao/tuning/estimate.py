@@ -11,8 +11,8 @@ import torch
 
 from weitiao.machine import peak_memory_mb, release_memory, resident_memory_mb
 from weitiao.tasks.losses import Loss
-from weitiao.tuning.batches import Encoded, by_length, collate, epoch_order, places
-from weitiao.tuning.loop import Schedule, infer, optimizer_of, restore, train_step, trainable_state
+from weitiao.tuning.batches import Encoded, by_length, epoch_order, places
+from weitiao.tuning.loop import BATCH_TOKENS, Schedule, Stepper, infer, restore, trainable_state
 
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
@@ -71,7 +71,7 @@ def rehearse_training(network: Network, rows: Encoded, loss: Loss, schedule: Sch
     The largest batch goes first, so that the process's peak memory is seen too.
     """
     before, random_state = trainable_state(network), torch.get_rng_state()
-    optimizer = optimizer_of(network, schedule)
+    stepper = Stepper(network, loss, schedule)
     batches = epoch_order(rows.lengths, schedule.batch_size, np.random.default_rng(schedule.seed))
     sizes = _padded(rows.lengths, batches)
     order = np.argsort(sizes)
@@ -81,13 +81,10 @@ def rehearse_training(network: Network, rows: Encoded, loss: Loss, schedule: Sch
     taken: list[float] = []
     for at in [int(order[-1]), *chosen * ROUNDS]:
         began = time.monotonic()
-        train_step(network, [collate(rows, batches[at])], loss, schedule.bf16)
-        torch.nn.utils.clip_grad_norm_([p for p in network.parameters() if p.requires_grad], schedule.clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        stepper.step(rows, [batches[at]])
         seen.append(float(sizes[at]))
         taken.append(time.monotonic() - began)
-    del optimizer
+    del stepper
     restore(network, before)
     torch.set_rng_state(random_state)
     return _total(sizes, seen[1:], taken[1:]) * schedule.epochs  # the first step also pays for start-up
@@ -97,7 +94,7 @@ def rehearse_inference(network: Network, rows: Encoded, bf16: bool, what: str = 
     """Seconds that one pass over ``rows`` will take."""
     if not len(rows):
         return 0.0
-    batches = list(by_length(rows.lengths))
+    batches = list(by_length(rows.lengths, BATCH_TOKENS))
     sizes = _padded(rows.lengths, batches)
     chosen = sorted({int(q * (len(batches) - 1)) for q in (0.0, *QUANTILES)})
     seen, taken = [], []

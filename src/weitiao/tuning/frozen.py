@@ -40,6 +40,7 @@ def frozen(name: str) -> tuple[Callable[[Sequence[str]], Any], Callable[[Sequenc
     def embed(texts: Sequence[str]) -> Any:
         fast.enable_truncation(min(LONGEST, base.max_length))
         network = Network(load_encoder(Path(base.path)), 2, base.pooling)
+        network.pack()
         with progress(say("Encoding"), len(texts), say("texts")) as advance:
             rows = encoded(ids(texts), [0] * len(texts), pad)
             return np.stack(infer(network, rows, machine.bf16(), "features", advance))

@@ -29,6 +29,7 @@ def learn(job: Job, network: Network, checkpoints: Checkpoints, watch: Callable[
     """
     import torch
 
+    from weitiao.pretrained.packing import cheap_dropout
     from weitiao.tuning.estimate import Foretold, foretell
     from weitiao.tuning.live import live_table
     from weitiao.tuning.loop import train
@@ -38,6 +39,7 @@ def learn(job: Job, network: Network, checkpoints: Checkpoints, watch: Callable[
     method = importlib.import_module(METHODS[recipe.method])
     used = {token for ids in rows.ids for token in ids} | {rows.pad}
     method.prepare(network, recipe, torch.tensor(sorted(used)))
+    cheap_dropout(network)
     targets = rows.gold.tolist() if isinstance(rows.gold, torch.Tensor) else [each.tolist() for each in rows.gold]
     loss = job.task.loss_of(targets, job.info, recipe.label_smoothing, recipe.class_weights == "balanced")
     if checkpoints.saved:

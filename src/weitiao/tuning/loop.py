@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from weitiao.pretrained.half import Half
 from weitiao.tasks.losses import Loss
-from weitiao.tuning.batches import Batch, Encoded, by_length, collate, epoch_order
+from weitiao.tuning.batches import Batch, Encoded, by_length, collate, epoch_order, within
 
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
     from weitiao.tuning.checkpoint import Checkpoints
 
+BATCH_TOKENS = 4096  # padding included, that are computed at once: more would only take more memory
 BY_TOKEN = 2  # dimensions of a window's logits where there are some for each token
 
 
@@ -62,11 +63,6 @@ class Progress:
     best: bool = False
 
 
-def autocast(bf16: bool) -> AbstractContextManager[Any]:
-    """bfloat16 where it is safe, in the block it is used for."""
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16)
-
-
 def optimizer_of(network: nn.Module, schedule: Schedule) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter 2019); biases, norms and embedding rows aren't decayed."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
@@ -102,17 +98,38 @@ def set_rates(optimizer: torch.optim.Optimizer, rates: list[float]) -> None:
         group["lr"] = rate
 
 
-def train_step(network: Network, batches: list[Batch], loss: Loss, bf16: bool) -> float:
-    """Gradients of the mean loss over all ``batches`` together (one optimiser step); returns that mean."""
+def gradients(network: Network, batches: list[Batch], loss: Loss, half: Half) -> float:
+    """Gradients of the mean loss over all ``batches`` together; returns that mean."""
     rows = sum(len(batch.gold) for batch in batches)
     total = 0.0
     for batch in batches:
-        with autocast(bf16):
+        with half.at_work():
             logits = network(batch.input_ids, batch.attention_mask)
         term = loss(logits.float(), batch) / rows
         term.backward()
+        half.collect()
         total += float(term.detach())
     return total
+
+
+class Stepper:
+    """What makes one optimiser step after the other."""
+
+    def __init__(self, network: Network, loss: Loss, schedule: Schedule) -> None:
+        self.network, self.loss, self.clip = network, loss, schedule.clip
+        self.parameters = [p for p in network.parameters() if p.requires_grad]
+        self.optimizer = optimizer_of(network, schedule)
+        self.half = Half(network, bf16=schedule.bf16)
+
+    def step(self, encoded: Encoded, rows: list[list[int]]) -> float:
+        """One step on the windows at ``rows``, a list a batch; returns their mean loss before it."""
+        batches = [collate(encoded, part) for some in rows for part in within(encoded.lengths, some, BATCH_TOKENS)]
+        loss = gradients(self.network, batches, self.loss, self.half)
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.half.refresh()
+        return loss
 
 
 @torch.inference_mode()
@@ -121,11 +138,11 @@ def infer(
 ) -> list[np.ndarray[Any, Any]]:
     """``logits`` or ``features`` of every window, float32, in order: [outputs], or [length, outputs] by token."""
     network.eval()
-    forward = network if what == "logits" else network.features
+    forward, half = network if what == "logits" else network.features, Half(network, bf16=bf16)
     found: list[Any] = [None] * len(encoded)
-    for rows in by_length(encoded.lengths):
+    for rows in by_length(encoded.lengths, BATCH_TOKENS):
         batch = collate(encoded, rows)
-        with autocast(bf16):
+        with half.at_work():
             values = forward(batch.input_ids, batch.attention_mask).float()
         for row, value in zip(rows, values.numpy(), strict=True):
             found[row] = (value[: len(encoded.ids[row])] if value.ndim == BY_TOKEN else value).copy()
@@ -217,15 +234,16 @@ def train(
     Returns a history: one row an epoch with step, epoch, loss (mean since the last row), dev_metric, seconds. With
     ``checkpoints`` it goes on from the one that was saved, if any, and ends with the weights of an unbroken run.
     """
-    optimizer = optimizer_of(network, schedule)
+    stepper = Stepper(network, loss, schedule)
+    optimizer = stepper.optimizer
     base_rates = [group["lr"] for group in optimizer.param_groups]
     generator = np.random.default_rng(schedule.seed)
     now, best = Standing(dict(generator.bit_generator.state)), None
     if checkpoints and checkpoints.saved:
         now = Standing(**checkpoints.saved.standing)
         best = put_back(network, optimizer, checkpoints.saved.tensors)
+        stepper.half.refresh()
     steps, began = schedule.steps(len(train_rows)), time.monotonic() - now.seconds
-    parameters = [p for p in network.parameters() if p.requires_grad]
     lengths = train_rows.lengths
 
     def report(loss: float, **more: Any) -> None:
@@ -250,10 +268,7 @@ def train(
         for rows in list(_groups(batches, schedule.accumulation))[now.done :]:
             factor = rate_at(now.step, steps, schedule.warmup, schedule.shape)
             set_rates(optimizer, [rate * factor for rate in base_rates])
-            now.losses.append(train_step(network, [collate(train_rows, some) for some in rows], loss, schedule.bf16))
-            torch.nn.utils.clip_grad_norm_(parameters, schedule.clip)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            now.losses.append(stepper.step(train_rows, rows))
             now.step, now.done, now.texts = now.step + 1, now.done + 1, now.texts + sum(map(len, rows))
             report(now.losses[-1])
             keep()

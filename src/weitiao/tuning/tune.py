@@ -268,6 +268,9 @@ def _run(job: Job, tokenising: float, keeper: Checkpoints, watch: Callable[[Prog
     torch.manual_seed(recipe.seed)
     outputs = job.task.outputs(job.info)
     network = Network(load_encoder(Path(job.base.path)), outputs, job.info.pooling, recipe.dropout)
+    network.pack()
+    if not network.packs:
+        tell(say("The family of {base} doesn't compute without padding: its batches are padded.", base=job.base.name))
     learned = learn_head(job, network) if recipe.method == "head" else learn(job, network, keeper, watch)
     bf16 = recipe.precision == "bf16"
     held, examples = ("dev", job.parts.dev) if job.parts.dev else ("train", job.parts.train)

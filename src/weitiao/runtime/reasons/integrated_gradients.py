@@ -39,7 +39,7 @@ def attribute(probe: Probe) -> Attribution:
     def output(embedded: Tensor) -> Tensor:
         """Log-odds [batch] of [batch, windows, length, hidden]."""
         masks = mask.repeat(len(embedded), 1)
-        hidden = network.encoder(inputs_embeds=embedded.flatten(0, 1), attention_mask=masks).last_hidden_state
+        hidden = network.hidden(embedded.flatten(0, 1), masks)
         logits = network.head(network.pool(hidden, masks)).unflatten(0, (-1, windows)).mean(dim=1) / info.temperature
         others = torch.cat([logits[:, : probe.label], logits[:, probe.label + 1 :]], dim=1)
         result: Tensor = logits[:, probe.label] - others.logsumexp(dim=1)
