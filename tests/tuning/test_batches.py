@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,14 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from weitiao.tuning.batches import BATCHES_IN_A_BUCKET, Encoded, by_length, collate, epoch_order  # noqa: E402
+from weitiao.tuning.batches import (  # noqa: E402
+    BATCHES_IN_A_BUCKET,
+    Encoded,
+    by_length,
+    collate,
+    epoch_order,
+    within,
+)
 
 lengths_of = st.lists(st.integers(2, 600), min_size=1, max_size=700).map(np.array)
 
@@ -33,6 +41,17 @@ def test_measuring_holds_every_row_once_the_longest_first(lengths: Any) -> None:
     assert max(map(len, order)) <= 64
     longest = [lengths[rows].max() for rows in order]
     assert longest == sorted(longest, reverse=True)
+
+
+@given(lengths=lengths_of, tokens=st.integers(1, 2000))
+def test_a_batch_is_computed_in_parts_that_fit(lengths: Any, tokens: int) -> None:
+    rows = np.random.default_rng(0).permutation(len(lengths)).tolist()
+    parts = list(within(lengths, rows, tokens))
+    assert [row for part in parts for row in part] == rows
+    assert all(len(part) == 1 or len(part) * lengths[part].max() <= tokens for part in parts)
+    for part, after in itertools.pairwise(parts):
+        more = [*part, after[0]]
+        assert len(more) * lengths[more].max() > tokens, "a row that would fit begins a new part"
 
 
 def test_batches_differ_between_epochs_and_seeds_and_hold_texts_of_like_length() -> None:

@@ -65,7 +65,9 @@ def test_the_list_of_families_is_the_one_that_is_tried() -> None:
 
 
 @pytest.mark.parametrize("family", CONFIGS, indirect=True)
-def test_a_family(family: Path, reviews: Path, tmp_path: Path, sentences: list[tuple[str, str]]) -> None:
+def test_a_family(
+    family: Path, reviews: Path, tmp_path: Path, sentences: list[tuple[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
     base = weitiao.bases(str(family))
     assert (base["family"], base["hidden_size"], base["layers"], base["max_length"]) == (family.name, 32, 2, 64)
     out = tmp_path / "bundle"
@@ -79,6 +81,8 @@ def test_a_family(family: Path, reviews: Path, tmp_path: Path, sentences: list[t
         precision="fp32",
         test_share=0.3,
     )
+    padded = "doesn't compute without padding" in capsys.readouterr().err
+    assert padded == family.name.startswith("deberta")
     engine = weitiao.open_engine(out)
     texts = [text for text, _ in sentences]
     together = engine.logits(texts)

@@ -63,10 +63,10 @@ def test_accumulated_batches_give_the_gradients_of_one(
     loss = loss_of([30, 50], 0.1, balanced)
     rows = list(range(8))
     one, several = network().train(), network().train()
-    whole = gradients(one, [collate(encoded, rows)], loss, Half(one, bf16=False))
+    whole = gradients(one, [collate(encoded, rows)], 8, loss, Half(one, bf16=False))
     ends = np.cumsum([0, *cut])
     batches = [collate(encoded, rows[a:b]) for a, b in itertools.pairwise(ends)]
-    parts = gradients(several, batches, loss, Half(several, bf16=False))
+    parts = gradients(several, batches, 8, loss, Half(several, bf16=False))
     assert parts == pytest.approx(whole, rel=1e-5)
     expected, found = gradients_of(one), gradients_of(several)
     assert len(expected) > 20

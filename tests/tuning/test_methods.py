@@ -54,8 +54,8 @@ def test_touched_rows_answer_and_learn_like_a_plain_embedding(
     assert len(used) < 0.8 * plain.encoder.config.vocab_size, "the texts touch too much for this to show anything"
     full.prepare(touched, Recipe(), used)
     batch, loss = collate(some, list(range(10))), loss_of([5, 5], 0.0, False)
-    gradients(plain, [batch], loss, Half(plain, bf16=False))
-    gradients(touched, [batch], loss, Half(touched, bf16=False))
+    gradients(plain, [batch], 10, loss, Half(plain, bf16=False))
+    gradients(touched, [batch], 10, loss, Half(touched, bf16=False))
     with torch.no_grad():
         for mode in (True, False):
             torch.testing.assert_close(

@@ -26,6 +26,7 @@ from weitiao.errors import RecipeError
 from weitiao.languages import say
 from weitiao.progress import clock
 from weitiao.terminal import echo
+from weitiao.tuning.together import together
 
 NOT_IN_RECIPES = {
     *("data", "out", "text", "label", "text_b", "question", "dev", "test", "encoding", "recipe", "resume"),
@@ -103,7 +104,10 @@ def command(
         settings |= {"name": name, "database": database}
         return tune(data, out, dev=dev, test=test, encoding=encoding, recipe=recipe, resume=resume, **settings)
 
-    answer(json, work, _show)
+    if together().first:
+        answer(json, work, _show)
+    else:  # the first process answers for all of them
+        work()
 
 
 def _settings(pairs: list[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ and back. Whether a family's own code allows it isn't known by its name: `packs`
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -264,17 +265,15 @@ def start_packing(encoder: Any) -> int | None:
     ids = torch.randint(0, config.vocab_size, mask.shape, generator=torch.Generator().manual_seed(0))
     ids = torch.where(ids == pad, (pad + 1) % config.vocab_size, ids).masked_fill(mask == 0, pad)
     encoder.eval()
-    padded = encoder(input_ids=ids, attention_mask=mask).last_hidden_state * mask[:, :, None]
-    encoder.set_attn_implementation(NAME)
     found = None
-    for first in (0, pad + 1):  # RoBERTa and its kin count from the number of the padding token on
-        try:
+    with suppress(Exception):  # the code of a family that doesn't take texts so may fail in any way
+        padded = encoder(input_ids=ids, attention_mask=mask).last_hidden_state * mask[:, :, None]
+        encoder.set_attn_implementation(NAME)
+        for first in (0, pad + 1):  # RoBERTa and its kin count from the number of the padding token on
             packed = encode_packed(encoder, encoder.get_input_embeddings()(ids), mask, first)
-        except Exception:  # noqa: BLE001 - a family's own code that doesn't take texts so may fail in any way
-            break
-        if float((packed - padded).abs().max()) <= TOLERANCE * float(padded.abs().max()):
-            found = first
-            break
+            if float((packed - padded).abs().max()) <= TOLERANCE * float(padded.abs().max()):
+                found = first
+                break
     if found is None:
         encoder.set_attn_implementation(before)
     encoder.train(training)

@@ -15,6 +15,7 @@ from weitiao.terminal import tell
 from weitiao.tuning.job import Job, Learned
 from weitiao.tuning.plan import schedule_of
 from weitiao.tuning.recipe import METHODS
+from weitiao.tuning.together import together
 
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
@@ -52,14 +53,16 @@ def learn(job: Job, network: Network, checkpoints: Checkpoints, watch: Callable[
         checkpoints.about["foretold"] = asdict(foretold)
         _tell_foretold(foretold)
     score = _dev_score(job, schedule.bf16) if len(job.rows["dev"]) else None
-    torch.manual_seed(recipe.seed)
+    processes = together()
+    torch.manual_seed(recipe.seed + processes.rank)  # each drops values of its own
     with live_table(job.task.METRIC.replace("_", "-").replace("f1", "F1")) as show:
 
         def told(now: Progress) -> None:
             show(now)
             watch(now)
 
-        history = train(network, rows, loss, schedule, score, told, checkpoints)
+        kept = checkpoints if processes.first else None
+        history = train(network, rows, loss, schedule, score, told, kept)
     seconds = history[-1]["seconds"]
     method.finish(network)
     return Learned(history, foretold, time.monotonic() - seconds, seconds)

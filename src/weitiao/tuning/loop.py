@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from weitiao.pretrained.half import Half
 from weitiao.tasks.losses import Loss
 from weitiao.tuning.batches import Batch, Encoded, by_length, collate, epoch_order, within
+from weitiao.tuning.together import together
 
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
@@ -98,9 +100,8 @@ def set_rates(optimizer: torch.optim.Optimizer, rates: list[float]) -> None:
         group["lr"] = rate
 
 
-def gradients(network: Network, batches: list[Batch], loss: Loss, half: Half) -> float:
-    """Gradients of the mean loss over all ``batches`` together; returns that mean."""
-    rows = sum(len(batch.gold) for batch in batches)
+def gradients(network: Network, batches: list[Batch], rows: int, loss: Loss, half: Half) -> float:
+    """Gradients of the loss of all ``batches`` together, divided by ``rows``; returns that quotient."""
     total = 0.0
     for batch in batches:
         with half.at_work():
@@ -120,11 +121,14 @@ class Stepper:
         self.parameters = [p for p in network.parameters() if p.requires_grad]
         self.optimizer = optimizer_of(network, schedule)
         self.half = Half(network, bf16=schedule.bf16)
+        self.processes = together()
 
     def step(self, encoded: Encoded, rows: list[list[int]]) -> float:
         """One step on the windows at ``rows``, a list a batch; returns their mean loss before it."""
-        batches = [collate(encoded, part) for some in rows for part in within(encoded.lengths, some, BATCH_TOKENS)]
-        loss = gradients(self.network, batches, self.loss, self.half)
+        shares = [self.processes.share(some) for some in rows]
+        batches = [collate(encoded, part) for some in shares for part in within(encoded.lengths, some, BATCH_TOKENS)]
+        loss = gradients(self.network, batches, sum(map(len, rows)), self.loss, self.half)
+        loss = self.processes.add_up(self.parameters, loss)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -274,7 +278,7 @@ def train(
             keep()
         mean_loss, metric = float(np.mean(now.losses)), None
         if score:
-            metric = score(network)
+            metric = stepper.processes.of_first(partial(score, network))
             now.since_best += 1
             if metric > now.best:
                 now.best, now.since_best = metric, 0

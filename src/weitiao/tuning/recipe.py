@@ -32,6 +32,7 @@ class Recipe(BaseModel):
 
     task: Literal["classify", "multilabel", "pair", "similarity", "tag", "qa"] = "classify"
     base: str = "e5-small"
+    vocabulary: Literal["whole", "trimmed"] = "whole"
     method: Literal["full", "head", "lora"] = "full"
     epochs: int | None = Field(default=None, ge=1, le=1000)
     learning_rate: float | None = Field(default=None, gt=0, le=1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -35,10 +37,12 @@ from weitiao.tuning.job import Job, Result
 from weitiao.tuning.learn import learn, learn_head
 from weitiao.tuning.plan import decide, read_recipe
 from weitiao.tuning.recipe import Recipe
+from weitiao.tuning.together import together
 from weitiao.tuning.trackers import require_trackers, tracking
 from weitiao.types import Base
 
 if TYPE_CHECKING:
+    from weitiao.pretrained.network import Network
     from weitiao.tuning.loop import Progress
 
 UNCUT = 1 << 20  # tokens: more than any text has
@@ -85,13 +89,21 @@ def tune(  # noqa: PLR0913  the options of the verb
     BaseModelError, OutputError, MissingExtraError; BundleError for a bundle that was changed.
     """
     data, resolved = os.fspath(data), read_recipe(recipe, settings)
-    asked = resolved.value
+    asked, processes = resolved.value, together()
+    if resume and processes.world > 1:
+        raise RecipeError(say("--resume goes on with one process: what the others had drawn isn't kept."))
     trackers = require_trackers(asked.trackers)
     name = name or model_name(data)
     if len(name) > LONGEST_NAME:
         raise RecipeError(say("--name: a model's name has at most {most} characters.", most=LONGEST_NAME))
     given = {"text": text, "label": label, "text_b": text_b, "question": question, "group": group, "time": time}
     given |= {"dev": dev, "test": test}
+    how: Reads = {"text": text, "label": label, "group": group, "time": time, "encoding": encoding}
+    how["wanted"] = wanted(asked.task, {"text_b": text_b, "question": question})
+    parts_of = partial(partition, data, dev=dev, test=test, **how)
+    if not processes.first:
+        _learn_along(resolved, parts_of, name)
+        return processes.told(None)
     place = Path(out).expanduser().resolve()
     report = place.with_name(place.name + "-report")
     if resume and os.path.isfile(place / MANIFEST):
@@ -99,16 +111,44 @@ def tune(  # noqa: PLR0913  the options of the verb
     check_free(place)
     if not (resume and os.path.isdir(folder_of(place))):  # else a killed run may have been about to end
         check_free(report)
-    how: Reads = {"text": text, "label": label, "group": group, "time": time, "encoding": encoding}
-    how["wanted"] = wanted(asked.task, {"text_b": text_b, "question": question})
-    parts_of = partial(partition, data, dev=dev, test=test, **how)
     known = {"name": name, "task": asked.task, "base": asked.base, "data_source": absolute(data), "seed": asked.seed}
     with (
         checkpoints(place, asked.checkpoint_every, resume=resume) as keeper,
         recording(database, **known, machine=machine.describe(), weitiao=weitiao_version()) as run,
     ):
         found = _recorded(_Kept(run, keeper, place, report, trackers), name, resolved, parts_of)
-    return {"run": run.run, **found}
+    return processes.told({"run": run.run, **found})
+
+
+def _learn_along(resolved: Resolved[Recipe], parts_of: Callable[..., Partition], name: str) -> None:
+    """What the other processes of a run do: learn their share, and say and write nothing."""
+    asked = resolved.value
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        redirect_stderr(nowhere),
+        _ready(resolved, parts_of) as known,
+    ):
+        job, _ = _prepare(resolved, *known, name)
+        if asked.method != "head":
+            learn(job, _network(job), Checkpoints(Path(), asked.checkpoint_every), lambda _: None)
+
+
+@contextmanager
+def _ready(resolved: Resolved[Recipe], parts_of: Callable[..., Partition]) -> Iterator[tuple[Base, Partition]]:
+    """The base, trimmed if that is asked for, and the rows."""
+    asked, processes = resolved.value, together()
+    parts = parts_of(shares=(asked.dev_share, asked.test_share), seed=asked.split_seed)
+    _tell_data(parts)
+    threads = machine.prepare_threads()
+    if threads.warning:
+        tell(threads.warning)
+    require("torch", "tune")
+    require("transformers", "tune")
+    processes.start()
+    with processes.one_first():
+        base = resolve(asked.base)
+    with tempfile.TemporaryDirectory() as folder:
+        yield (_trimmed(base, parts, Path(folder)) if asked.vocabulary == "trimmed" else base), parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +163,28 @@ class _Kept:
 
 
 def _recorded(run: _Kept, name: str, resolved: Resolved[Recipe], parts_of: Callable[..., Partition]) -> dict[str, Any]:
-    asked = resolved.value
     machine.reset_peak_memory()
-    parts = parts_of(shares=(asked.dev_share, asked.test_share), seed=asked.split_seed)
-    _tell_data(parts)
-    base = resolve(asked.base)
-    threads = machine.prepare_threads()
-    if threads.warning:
-        tell(threads.warning)
-    require("torch", "tune")
-    require("transformers", "tune")
-    job, tokenising = _prepare(resolved, base, parts, name)
+    with _ready(resolved, parts_of) as known:
+        return _tuned(run, *_prepare(resolved, *known, name))
+
+
+def _trimmed(base: Base, parts: Partition, folder: Path) -> Base:
+    from weitiao.pretrained.vocabulary import trim
+
+    smaller = trim(base, [text for row in (*parts.train, *parts.dev) for text in row.inputs.values()], folder)
+    tell(
+        say(
+            "Of the {all} pieces of {base}'s vocabulary {kept} are kept.",
+            all=base.vocabulary,
+            base=base.name,
+            kept=smaller.vocabulary,
+        )
+    )
+    return smaller
+
+
+def _tuned(run: _Kept, job: Job, tokenising: float) -> dict[str, Any]:
+    parts, base = job.parts, job.base
     _tell_recipe(job)
     run.keeper.require_same(about_run(job))
     settings = job.recipe.model_dump(mode="json")
@@ -254,10 +305,24 @@ def _check_tokens(readings: dict[str, Reading], base: Base) -> None:
         )
 
 
-def _run(job: Job, tokenising: float, keeper: Checkpoints, watch: Callable[[Progress], None]) -> Result:
+def _network(job: Job) -> Network:
+    """The base with a fresh head, the same in every process."""
     import torch
 
     from weitiao.pretrained.network import Network, load_encoder
+
+    torch.manual_seed(job.recipe.seed)
+    outputs = job.task.outputs(job.info)
+    network = Network(load_encoder(Path(job.base.path)), outputs, job.info.pooling, job.recipe.dropout)
+    network.pack()
+    if not network.packs:
+        tell(say("The family of {base} doesn't compute without padding: its batches are padded.", base=job.base.name))
+    return network
+
+
+def _run(job: Job, tokenising: float, keeper: Checkpoints, watch: Callable[[Progress], None]) -> Result:
+    import torch
+
     from weitiao.tuning.loop import infer
 
     recipe = job.recipe
@@ -265,12 +330,7 @@ def _run(job: Job, tokenising: float, keeper: Checkpoints, watch: Callable[[Prog
     # libraries below may use fewer at times.
     keeper.about.setdefault("threads", torch.get_num_threads())
     torch.set_num_threads(keeper.about["threads"])
-    torch.manual_seed(recipe.seed)
-    outputs = job.task.outputs(job.info)
-    network = Network(load_encoder(Path(job.base.path)), outputs, job.info.pooling, recipe.dropout)
-    network.pack()
-    if not network.packs:
-        tell(say("The family of {base} doesn't compute without padding: its batches are padded.", base=job.base.name))
+    network = _network(job)
     learned = learn_head(job, network) if recipe.method == "head" else learn(job, network, keeper, watch)
     bf16 = recipe.precision == "bf16"
     held, examples = ("dev", job.parts.dev) if job.parts.dev else ("train", job.parts.train)
