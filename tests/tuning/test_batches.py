@@ -46,7 +46,7 @@ def test_measuring_holds_every_row_once_the_longest_first(lengths: Any) -> None:
 @given(lengths=lengths_of, tokens=st.integers(1, 2000))
 def test_a_batch_is_computed_in_parts_that_fit(lengths: Any, tokens: int) -> None:
     rows = np.random.default_rng(0).permutation(len(lengths)).tolist()
-    parts = list(within(lengths, rows, tokens))
+    parts = list(within([[0] * length for length in lengths], rows, tokens))
     assert [row for part in parts for row in part] == rows
     assert all(len(part) == 1 or len(part) * lengths[part].max() <= tokens for part in parts)
     for part, after in itertools.pairwise(parts):
@@ -64,6 +64,14 @@ def test_batches_differ_between_epochs_and_seeds_and_hold_texts_of_like_length()
     assert spread < 20, "texts of very different length share a batch"
     sizes = [int(lengths[rows].max()) for rows in first]
     assert sizes != sorted(sizes), "the batches come in the order of their length"
+
+
+def test_unlike_batches_are_drawn_at_random() -> None:
+    lengths = np.random.default_rng(0).integers(5, 200, 4 * BATCHES_IN_A_BUCKET * 8)
+    batches = epoch_order(lengths, 8, np.random.default_rng(1), alike=False)
+    assert sorted(row for rows in batches for row in rows) == list(range(len(lengths)))
+    assert all(lengths[rows].tolist() == sorted(lengths[rows]) for rows in batches)
+    assert float(np.mean([lengths[rows].std() for rows in batches])) > 0.8 * lengths.std()
 
 
 def test_collate_pads_with_the_pad_token_and_masks_it() -> None:

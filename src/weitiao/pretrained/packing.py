@@ -19,6 +19,8 @@ WIDE = 48  # from this length on softmax in bfloat16 is faster than by way of fl
 CHUNK = 2_000_000  # attention weights at a time: what stays in a processor's cache between two passes
 FAR = -1e30  # weight 0 after softmax; -inf would make rows of padding, which see nothing else, not a number
 TOLERANCE = 1e-4  # of the largest value, between packed and padded in float32
+LEAST_ALIKE = 4  # texts in a run that attention lays out by itself
+WORTH = 0.8  # of attention's area, below which two runs are quicker than one
 TRIED = (3, 11, 6)  # lengths of the texts that packing is tried on
 
 
@@ -44,6 +46,11 @@ class Layout:
         padding = attention_mask == 0
         bias = torch.zeros(texts, 1, 1, width).masked_fill(padding[:, None, None], FAR)
         return cls(texts, width, attention_mask.flatten().nonzero()[:, 0], bias)
+
+    @property
+    def tokens(self) -> int:
+        """Real tokens."""
+        return self.texts * self.width if self.kept is None else len(self.kept)
 
     def bias_within(self, window: int | None) -> Tensor | None:
         """The bias; with ``window`` [texts, 1, width, width], and `FAR` also on tokens ``window`` apart or more."""
@@ -220,7 +227,7 @@ def packed_attention(  # noqa: PLR0913  what transformers hands over
     value: Tensor,
     attention_mask: Tensor | None,
     *,
-    layout: Layout,
+    layouts: list[Layout],
     scaling: float | None = None,
     dropout: float = 0.0,
     sliding_window: int | None = None,
@@ -231,19 +238,43 @@ def packed_attention(  # noqa: PLR0913  what transformers hands over
     An attention function as transformers' `AttentionInterface` takes them.
     """
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    laid = [layout.spread(each[0].transpose(0, 1)).transpose(1, 2) for each in (query, key, value)]
-    out = _applied(_Attention, *laid, layout.bias_within(sliding_window), scale, dropout)
-    return layout.pack(out).unsqueeze(0), None
+    sizes = [layout.tokens for layout in layouts]
+    found = []
+    for layout, *parts in zip(
+        layouts, *(each[0].transpose(0, 1).split(sizes) for each in (query, key, value)), strict=True
+    ):
+        laid = [layout.spread(part).transpose(1, 2) for part in parts]
+        found.append(layout.pack(_applied(_Attention, *laid, layout.bias_within(sliding_window), scale, dropout)))
+    return (found[0] if len(found) == 1 else torch.cat(found)).unsqueeze(0), None
+
+
+def alike(lengths: list[int]) -> list[int]:
+    """Cut texts of ``lengths`` into runs of about one length, where that saves attention a fifth of its area or more;
+    returns how many texts each run holds.
+    """
+    half = len(lengths) // 2
+    parts = lengths[:half], lengths[half:]
+    if half < LEAST_ALIKE or sum(_area(part) for part in parts) > WORTH * _area(lengths):
+        return [len(lengths)]
+    return [run for part in parts for run in alike(part)]
+
+
+def _area(lengths: list[int]) -> int:
+    return len(lengths) * max(lengths) ** 2
 
 
 def encode_packed(encoder: Any, vectors: Tensor, attention_mask: Tensor, first: int) -> Tensor:
     """Hidden states ``[texts, width, hidden]`` of word vectors ``[texts, width, size]``, in float32 and zero in the
     padding; positions count from ``first``.
     """
-    layout = Layout.of(attention_mask)
+    layout, lengths = Layout.of(attention_mask), attention_mask.sum(1)
+    runs = attention_mask.split(alike(lengths.tolist()))
+    layouts = [Layout.of(run[:, : int(run.sum(1).max())]) for run in runs] if len(runs) > 1 else [layout]
     positions = torch.arange(first, first + layout.width).expand(layout.texts, -1)
     hidden: Tensor = encoder(
-        inputs_embeds=layout.pack(vectors).unsqueeze(0), position_ids=layout.pack(positions).unsqueeze(0), layout=layout
+        inputs_embeds=layout.pack(vectors).unsqueeze(0),
+        position_ids=layout.pack(positions).unsqueeze(0),
+        layouts=layouts,
     ).last_hidden_state
     return layout.spread(hidden[0].float())
 

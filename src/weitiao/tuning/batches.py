@@ -75,10 +75,16 @@ def collate(encoded: Encoded, rows: Sequence[int]) -> Batch:
     return Batch(input_ids, mask, pad_sequence([gold[row] for row in rows], batch_first=True, padding_value=IGNORED))
 
 
-def epoch_order(lengths: np.ndarray[Any, Any], batch_size: int, generator: np.random.Generator) -> list[list[int]]:
-    """Every row once: shuffled, sorted by length within buckets, cut into batches, the batches shuffled."""
+def epoch_order(
+    lengths: np.ndarray[Any, Any], batch_size: int, generator: np.random.Generator, *, alike: bool = True
+) -> list[list[int]]:
+    """Every row once: shuffled, sorted by length within buckets, cut into batches, the batches shuffled.
+
+    A bucket holds `BATCHES_IN_A_BUCKET` batches; unless they are to be ``alike`` in length, one: a batch's rows are
+    then drawn at random, and only stand in the order of their lengths.
+    """
     order = generator.permutation(len(lengths))
-    bucket = batch_size * BATCHES_IN_A_BUCKET
+    bucket = batch_size * (BATCHES_IN_A_BUCKET if alike else 1)
     batches: list[list[int]] = []
     for start in range(0, len(order), bucket):
         rows = order[start : start + bucket]
@@ -88,12 +94,12 @@ def epoch_order(lengths: np.ndarray[Any, Any], batch_size: int, generator: np.ra
     return batches
 
 
-def within(lengths: np.ndarray[Any, Any], rows: list[int], tokens: int) -> Iterator[list[int]]:
-    """``rows`` in parts of at most ``tokens`` padded tokens, or of one row."""
+def within(ids: Sequence[Sequence[int]], rows: list[int], tokens: int) -> Iterator[list[int]]:
+    """``rows`` of ``ids`` in parts of at most ``tokens`` padded tokens, or of one row."""
     while rows:
-        size, longest = 0, 0
-        while size < len(rows) and (not size or max(longest, int(lengths[rows[size]])) * (size + 1) <= tokens):
-            longest = max(longest, int(lengths[rows[size]]))
+        size = longest = 0
+        while size < len(rows) and (not size or max(longest, len(ids[rows[size]])) * (size + 1) <= tokens):
+            longest = max(longest, len(ids[rows[size]]))
             size += 1
         yield rows[:size]
         rows = rows[size:]

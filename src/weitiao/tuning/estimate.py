@@ -61,8 +61,11 @@ def _total(sizes: np.ndarray[Any, Any], seen: list[float], taken: list[float]) -
     return float(np.sum(np.interp(sizes, points, means) * below))
 
 
-def _padded(lengths: np.ndarray[Any, Any], batches: list[list[int]]) -> np.ndarray[Any, Any]:
-    return np.array([len(rows) * lengths[rows].max() for rows in batches], dtype=np.float64)
+def _sizes(lengths: np.ndarray[Any, Any], batches: list[list[int]], *, packs: bool) -> np.ndarray[Any, Any]:
+    """Tokens that each batch computes, padding included where there is any."""
+    return np.array(
+        [lengths[rows].sum() if packs else len(rows) * lengths[rows].max() for rows in batches], dtype=np.float64
+    )
 
 
 def rehearse_training(network: Network, rows: Encoded, loss: Loss, schedule: Schedule) -> float:
@@ -72,8 +75,9 @@ def rehearse_training(network: Network, rows: Encoded, loss: Loss, schedule: Sch
     """
     before, random_state = trainable_state(network), torch.get_rng_state()
     stepper = Stepper(network, loss, schedule)
-    batches = epoch_order(rows.lengths, schedule.batch_size, np.random.default_rng(schedule.seed))
-    sizes = _padded(rows.lengths, batches)
+    generator = np.random.default_rng(schedule.seed)
+    batches = epoch_order(rows.lengths, schedule.batch_size, generator, alike=not network.packs)
+    sizes = _sizes(rows.lengths, batches, packs=network.packs)
     order = np.argsort(sizes)
     chosen = [int(order[int(q * (len(order) - 1))]) for q in QUANTILES]
     network.train()
@@ -95,7 +99,7 @@ def rehearse_inference(network: Network, rows: Encoded, bf16: bool, what: str = 
     if not len(rows):
         return 0.0
     batches = list(by_length(rows.lengths, BATCH_TOKENS))
-    sizes = _padded(rows.lengths, batches)
+    sizes = _sizes(rows.lengths, batches, packs=network.packs)
     chosen = sorted({int(q * (len(batches) - 1)) for q in (0.0, *QUANTILES)})
     seen, taken = [], []
     for at in [chosen[0], *chosen]:  # the longest batch comes first, and once more to warm up

@@ -126,7 +126,7 @@ class Stepper:
     def step(self, encoded: Encoded, rows: list[list[int]]) -> float:
         """One step on the windows at ``rows``, a list a batch; returns their mean loss before it."""
         shares = [self.processes.share(some) for some in rows]
-        batches = [collate(encoded, part) for some in shares for part in within(encoded.lengths, some, BATCH_TOKENS)]
+        batches = [collate(encoded, part) for some in shares for part in within(encoded.ids, some, BATCH_TOKENS)]
         loss = gradients(self.network, batches, sum(map(len, rows)), self.loss, self.half)
         loss = self.processes.add_up(self.parameters, loss)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
@@ -267,7 +267,7 @@ def train(
 
     while not over():
         generator.bit_generator.state = now.order
-        batches = epoch_order(lengths, schedule.batch_size, generator)
+        batches = epoch_order(lengths, schedule.batch_size, generator, alike=not network.packs)
         network.train()
         for rows in list(_groups(batches, schedule.accumulation))[now.done :]:
             factor = rate_at(now.step, steps, schedule.warmup, schedule.shape)
