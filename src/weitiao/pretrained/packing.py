@@ -19,7 +19,7 @@ WIDE = 48  # from this length on softmax in bfloat16 is faster than by way of fl
 CHUNK = 2_000_000  # attention weights at a time: what stays in a processor's cache between two passes
 FAR = -1e30  # weight 0 after softmax; -inf would make rows of padding, which see nothing else, not a number
 TOLERANCE = 1e-4  # of the largest value, between packed and padded in float32
-LEAST_ALIKE = 4  # texts in a run that attention lays out by itself
+LEAST_ALIKE = 8  # texts in a run that attention lays out by itself
 WORTH = 0.8  # of attention's area, below which two runs are quicker than one
 TRIED = (3, 11, 6)  # lengths of the texts that packing is tried on
 
