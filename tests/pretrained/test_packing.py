@@ -11,7 +11,7 @@ transformers = pytest.importorskip("transformers")
 
 from weitiao.pretrained.half import Half  # noqa: E402
 from weitiao.pretrained.network import Network  # noqa: E402
-from weitiao.pretrained.packing import Dropout, Layout, cheap_dropout, drawn  # noqa: E402
+from weitiao.pretrained.packing import LEAST_ALIKE, Dropout, Layout, alike, cheap_dropout, drawn  # noqa: E402
 
 SIZES = {
     "vocab_size": 97,
@@ -87,6 +87,28 @@ def test_packed_is_padded(family: str, pooling: str, batch: tuple[Any, Any]) -> 
     assert found.keys() == expected.keys()
     for name, gradient in expected.items():
         assert float((found[name] - gradient).norm()) <= 1e-5 * max(float(gradient.norm()), 1e-3), name
+
+
+def test_runs_of_like_length_are_the_same_batch() -> None:
+    """Attention lays out a large batch in several rectangles."""
+    lengths = torch.tensor(sorted([2, 3, 3, 5, 6, 6, 7, 9, 9, 11, 14, 20, 20, 31, 40, 44, 50, 50]))
+    assert len(alike(lengths.tolist())) > 1
+    mask = (torch.arange(50) < lengths[:, None]).long()
+    ids = torch.randint(4, 97, mask.shape, generator=torch.Generator().manual_seed(1)).masked_fill(mask == 0, 1)
+    network = Network(encoder_of("xlm-roberta"), 3, "mean").eval()
+    _, expected = loss_and_gradients(network, (ids, mask))
+    network.pack()
+    _, found = loss_and_gradients(network, (ids, mask))
+    for name, gradient in expected.items():
+        assert float((found[name] - gradient).norm()) <= 1e-5 * max(float(gradient.norm()), 1e-3), name
+
+
+@pytest.mark.parametrize("lengths", [[5], [5] * 40, list(range(1, 41)), [40, *[3] * 31], [512] * 3 + [2] * 30])
+def test_runs_hold_every_text_once(lengths: list[int]) -> None:
+    runs = alike(lengths)
+    assert sum(runs) == len(lengths)
+    assert len(runs) == 1 or min(runs) >= LEAST_ALIKE
+    assert len(runs) == 1 or len(set(lengths)) > 1
 
 
 @pytest.mark.parametrize("family", sorted(PADDING))
