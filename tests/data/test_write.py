@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from weitiao.data.aside import write_set_aside
 from weitiao.data.read import Blank, Row, read_rows
+from weitiao.data.table import INVISIBLE
 from weitiao.data.write import ENDINGS, open_writer
 from weitiao.errors import DataError, OutputError
 from weitiao.types import SetAside
@@ -38,9 +39,17 @@ def read(path: Path) -> list[Any]:
     return [list(row.values.values()) if isinstance(row, Row) else [] for row in found]
 
 
-def blanked(table: list[list[Any]]) -> list[list[Any]]:
-    """``table`` as a format without nulls gives it back: blank rows hold nothing, and there are none at its end."""
-    rows = [row if any(row) else [] for row in table]
+def blanked(table: list[list[Any]], *, tabs: bool = False) -> list[list[Any]]:
+    """``table`` as a format without nulls gives it back: blank rows hold nothing, and there are none at its end.
+
+    Between ``tabs``, a line of spaces and the like is blank too; cells with tabs or line ends are in quotes.
+    """
+
+    def blank(row: list[Any]) -> bool:
+        text = "".join(row) if tabs else ""
+        return not any(row) or (tabs and not text.strip(INVISIBLE) and not set(text) & set("\t\r\n"))
+
+    rows = [[] if blank(row) else row for row in table]
     while rows and not rows[-1]:
         rows.pop()
     return rows
@@ -54,10 +63,11 @@ def as_rows(table: list[list[Any]], columns: list[str] = COLUMNS) -> list[dict[s
 @given(table=TABLES)
 @example(table=[['"', "\r", "\n"], ["\r\n", '""', ',"']])
 @example(table=[["=1+1", "#N/A", "'"], ["\ufeff", "\x1f", "\x85"]])
+@example(table=[["", "", "0"], ["", "", " "]])
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet"])
 def test_round_trip(ending: str, table: list[list[str]], tmp_path: Path) -> None:
     path = write(tmp_path / f"a{ending}", as_rows(table))
-    expected = table if ending in (".jsonl", ".parquet") else blanked(table)
+    expected = table if ending in (".jsonl", ".parquet") else blanked(table, tabs=ending == ".tsv")
     refused = ""
     try:
         found = read(path)

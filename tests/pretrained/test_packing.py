@@ -68,7 +68,7 @@ def loss_and_gradients(network: Any, batch: tuple[Any, Any], **half: bool) -> tu
     work = Half(network, bf16=half.get("bf16", False))
     with work.at_work():
         logits = network(*batch)
-    weights = torch.linspace(-1, 1, logits.numel()).view_as(logits)
+    weights = torch.linspace(0.5, 1.5, logits.numel()).view_as(logits)
     loss = (logits.float() * weights).sum()
     loss.backward()
     work.collect()
