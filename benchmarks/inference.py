@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from training import limit
 
 import weitiao
 
@@ -205,20 +206,6 @@ def opened(name: str, folder: Path, single: bool) -> Answer:
 
 
 # -- measuring --------------------------------------------------------------------------------------------------------
-
-
-def limit() -> float:
-    """TFLOP/s of bfloat16 products of 1,536 tokens with a layer of e5-small."""
-    import torch
-
-    best = 0.0
-    x, w = torch.randn(1536, 384).bfloat16(), torch.randn(1536, 384).bfloat16()
-    for _repeat in range(5):
-        began = time.perf_counter()
-        for _step in range(20):
-            torch.nn.functional.linear(x, w)
-        best = max(best, 20 * 2 * 1536 * 384 * 1536 / (time.perf_counter() - began) / 1e12)
-    return best
 
 
 def measured(name: str, folder: Path, agree: bool) -> dict[str, Any]:

@@ -268,8 +268,11 @@ def encode_packed(encoder: Any, vectors: Tensor, attention_mask: Tensor, first: 
     padding; positions count from ``first``.
     """
     layout, lengths = Layout.of(attention_mask), attention_mask.sum(1)
-    runs = attention_mask.split(alike(lengths.tolist()))
-    layouts = [Layout.of(run[:, : int(run.sum(1).max())]) for run in runs] if len(runs) > 1 else [layout]
+    runs = alike(lengths.tolist())
+    layouts = [layout]
+    if len(runs) > 1:
+        cut = zip(attention_mask.split(runs), lengths.split(runs), strict=True)
+        layouts = [Layout.of(mask[:, : int(own.max())]) for mask, own in cut]
     positions = torch.arange(first, first + layout.width).expand(layout.texts, -1)
     hidden: Tensor = encoder(
         inputs_embeds=layout.pack(vectors).unsqueeze(0),
