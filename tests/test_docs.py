@@ -253,7 +253,7 @@ def test_the_settings_of_a_recipe_and_their_defaults_are_those_on_the_page() -> 
 _SETTINGS = "Settings, and how those left open are chosen"
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", "lora", "ia3", "bitfit", "layers"])
 def test_rates_and_epochs_are_those_on_the_page(method: str) -> None:
     module = importlib.import_module(f"weitiao.tuning.methods.{method}")
     shapes = [SimpleNamespace(layers=layers, hidden_size=size) for layers, size in ((6, 384), (12, 384), (12, 768))]

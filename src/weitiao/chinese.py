@@ -267,7 +267,7 @@ CHINESE: dict[str, str] = {
     # cli/tune.py
     "Folder to make for the bundle.": "存放模型包的文件夹（新建）。",
     "e5-small, minilm, a folder, or hub:org/name.": "e5-small、minilm、文件夹，或 hub:组织/名称。",
-    "full, head or lora.": "full、head 或 lora。",
+    "full, head, lora, ia3, bitfit or layers.": "full、head、lora、ia3、bitfit 或 layers。",
     "Table to choose by; else rows are held out.": "用于挑选模型的表格；不指定时留出部分行。",
     "Table to measure on; else rows are held out.": "用于测量的表格；不指定时留出部分行。",
     "Passes over the training rows.": "遍历训练数据的轮数。",
@@ -1066,10 +1066,15 @@ CHINESE: dict[str, str] = {
     "learning rate": "学习率",
     "texts/s": "条/秒",
     "time left": "剩余时间",
+    # tuning/methods
+    "The base's layers have no biases, which is what bitfit learns: choose another method.": "该基座的各层没有偏置，而 bitfit 学习的正是偏置：请换一种方法。",
+    "Where ia3 puts its factors isn't known for the family {family}: choose lora.": "不知道 ia3 在 {family} 系列中应把系数放在哪里：请改用 lora。",
+    "top_layers {given}: the base has {layers} layers to choose from.": "top_layers {given}：该基座只有 {layers} 层可选。",
     # tuning/plan.py
     'These settings do nothing with method "head", which solves for its answer: {names}. Remove them.': "下列设置对方法“head”不起作用，因为它直接求解：{names}。请将其删除。",
     "max_length {given} is more than {base} can read: {most} tokens.": "max_length {given} 超过 {base} 可读取的上限：{most} 个词元。",
     'Method "head" solves for one class of several: tasks {tasks}. For {task} use full or lora.': "方法 head 只适用于多选一的任务：{tasks}。{task} 请用 full 或 lora。",
+    "{names}: for one class of several, tasks {tasks}, not {task}.": "{names} 只适用于多选一的任务：{tasks}，不适用于 {task}。",
     # tuning/trackers.py
     "{tracker} shows this run: {folder}": "{tracker} 记录本次运行：{folder}",
     "{tracker} failed and is left out: {problem}": "{tracker} 出错，不再使用：{problem}",

@@ -12,13 +12,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from weitiao.errors import RecipeError  # noqa: E402
 from weitiao.pretrained.bases import resolve  # noqa: E402
 from weitiao.pretrained.half import Half  # noqa: E402
 from weitiao.tasks.classify import probabilities  # noqa: E402
 from weitiao.tasks.losses import cross_entropy as loss_of  # noqa: E402
 from weitiao.tuning.batches import Encoded, collate  # noqa: E402
 from weitiao.tuning.loop import Schedule, gradients, infer, train  # noqa: E402
-from weitiao.tuning.methods import full, head, lora  # noqa: E402
+from weitiao.tuning.methods import bitfit, full, head, ia3, layers, lora  # noqa: E402
 from weitiao.tuning.recipe import Recipe  # noqa: E402
 
 
@@ -129,6 +130,55 @@ def test_lora_learns_only_its_updates_and_merges_into_the_base(network: Callable
     assert set(made.state_dict()) == set(base.state_dict())
     table = made.encoder.get_input_embeddings().weight
     assert torch.equal(table, base.encoder.get_input_embeddings().weight), "the embedding isn't a linear layer"
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "learns", "count"),
+    [
+        # a layer of BERT: six linear layers, two norms; the embeddings have a norm
+        (bitfit, {}, lambda name: name.endswith("bias"), 2 * 8 + 1),
+        (layers, {"top_layers": 1}, lambda name: "layer.1." in name, 16),
+        (ia3, {}, lambda name: "ia3_" in name, 2 * 4),
+    ],
+)
+def test_the_sparing_methods_learn_what_they_name(
+    network: Callable[..., Any], encoded: Any, method: Any, settings: dict[str, Any], learns: Any, count: int
+) -> None:
+    made, base = network(), network()
+    method.prepare(made, Recipe(**settings), used_of(encoded))
+    learning = {name: p.detach().clone() for name, p in made.named_parameters() if p.requires_grad}
+    assert {name for name in learning if not learns(name)} <= {"head.weight", "head.bias"}
+    assert len([name for name in learning if not name.startswith("head.")]) == count
+    np.testing.assert_allclose(np.stack(infer(made, encoded, False)), np.stack(infer(base, encoded, False)), atol=1e-6)
+    train(made, encoded, loss_of([40, 40], 0.0, False), quick(epochs=3), None, lambda _: None)
+    parameters = dict(made.named_parameters())
+    same = [name for name, before in learning.items() if torch.equal(parameters[name], before)]
+    assert [name for name in same if not name.endswith("key.bias")] == []
+    unmerged = np.stack(infer(made, encoded, False))
+    assert np.abs(unmerged - np.stack(infer(base, encoded, False))).max() > 0.05, "nothing was learned"
+    method.finish(made)
+    np.testing.assert_allclose(np.stack(infer(made, encoded, False)), unmerged, atol=1e-4)
+    assert set(made.state_dict()) == set(base.state_dict())
+    assert all(p.requires_grad for p in made.parameters()) or method is ia3
+    if method is not ia3:  # whose factors are in the weights now
+        for name, value in base.named_parameters():
+            assert learns(name) or name.startswith("head.") or torch.equal(made.state_dict()[name], value), name
+
+
+def test_what_a_base_lacks_is_told(network: Callable[..., Any], encoded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RecipeError, match="top_layers 3: the base has 2 layers"):
+        layers.prepare(network(), Recipe(top_layers=3), used_of(encoded))
+    without = network()
+    for module in without.encoder.modules():
+        if getattr(module, "bias", None) is not None:
+            module.bias = None
+    with pytest.raises(RecipeError, match="no biases"):
+        bitfit.prepare(without, Recipe(), used_of(encoded))
+    unknown = network()
+    for place in (type(unknown.encoder.config), unknown.encoder.config):
+        monkeypatch.setattr(place, "model_type", "newcomer")
+    with pytest.raises(RecipeError, match="the family newcomer"):
+        ia3.prepare(unknown, Recipe(), used_of(encoded))
 
 
 def test_the_rates_and_epochs_that_are_chosen(tiny_bert: Path) -> None:

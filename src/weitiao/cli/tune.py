@@ -46,7 +46,7 @@ def command(
     text_b: TextB = None,
     question: Question = None,
     base: Annotated[str | None, typer.Option(help=say("e5-small, minilm, a folder, or hub:org/name."))] = None,
-    method: Annotated[str | None, typer.Option(help=say("full, head or lora."))] = None,
+    method: Annotated[str | None, typer.Option(help=say("full, head, lora, ia3, bitfit or layers."))] = None,
     dev: Annotated[
         str | None, typer.Option(metavar="DATA", help=say("Table to choose by; else rows are held out."))
     ] = None,

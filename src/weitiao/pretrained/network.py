@@ -58,6 +58,14 @@ def load_encoder(folder: Path) -> nn.Module:
     return module
 
 
+def layers_of(encoder: nn.Module) -> list[nn.Module]:
+    """The encoder's layers, the lowest first: of its lists of modules the longest. ALBERT, whose layers share their
+    weights, has one.
+    """
+    lists = [module for module in encoder.modules() if isinstance(module, nn.ModuleList)]
+    return list(max(lists, key=len, default=[]))
+
+
 def load_tokenizer(folder: Path) -> Any:
     """The fast tokenizer in ``folder`` as transformers opens it. Raises BaseModelError."""
     from transformers import AutoTokenizer
@@ -97,10 +105,14 @@ class Network(nn.Module):
         one a token: ``[batch, length, hidden]``.
         """
         if self.packs:
-            vectors = self.encoder.get_input_embeddings()(input_ids)  # type: ignore[operator]
-            return self.pool(self.hidden(vectors, attention_mask), attention_mask)
+            return self.pool(self.hidden(self.words(input_ids), attention_mask), attention_mask)
         hidden: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         return self.pool(hidden, attention_mask)
+
+    def words(self, input_ids: Tensor) -> Tensor:
+        """Word vectors, ``[batch, length, size]``."""
+        vectors: Tensor = self.encoder.get_input_embeddings()(input_ids)  # type: ignore[operator]
+        return vectors
 
     def hidden(self, vectors: Tensor, attention_mask: Tensor) -> Tensor:
         """The encoder's last hidden states ``[batch, length, hidden]`` of word vectors ``[batch, length, size]``."""
@@ -129,7 +141,15 @@ class Network(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Logits ``[batch, outputs]`` or ``[batch, length, outputs]``."""
-        logits: Tensor = self.head(self.dropout(self.features(input_ids, attention_mask)))
+        return self.decide(self.features(input_ids, attention_mask))
+
+    def answer(self, vectors: Tensor, attention_mask: Tensor) -> Tensor:
+        """As `forward`, of word vectors ``[batch, length, size]``."""
+        return self.decide(self.pool(self.hidden(vectors, attention_mask), attention_mask))
+
+    def decide(self, features: Tensor) -> Tensor:
+        """Logits of `features`."""
+        logits: Tensor = self.head(self.dropout(features))
         return logits
 
     def save(self, folder: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from weitiao.pretrained.half import Half
+from weitiao.pretrained.network import layers_of
 from weitiao.tasks.losses import Loss
 from weitiao.tuning.batches import Batch, Encoded, by_length, collate, epoch_order, within
+from weitiao.tuning.recipe import OBJECTIVES
 from weitiao.tuning.together import together
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ class Schedule:
     patience: int | None
     bf16: bool
     seed: int
+    layer_decay: float = 1.0
+    objectives: tuple[tuple[str, float], ...] = ()  # beside the task's loss: names of `OBJECTIVES`, and weights
 
     def steps(self, rows: int) -> int:
         """Optimiser steps over all epochs."""
@@ -66,23 +71,34 @@ class Progress:
 
 
 def optimizer_of(network: nn.Module, schedule: Schedule) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019); biases, norms and embedding rows aren't decayed."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    """AdamW (Loshchilov and Hutter 2019); biases, norms and embedding rows aren't decayed, and each layer learns at
+    ``layer_decay`` times the rate of the one above it (Howard and Ruder 2018, section 3.2).
+    """
+    rates = _rates(network, schedule)
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             decays = parameter.ndim > 1 and "embed" not in name
-            groups.setdefault((name.startswith("head."), decays), []).append(parameter)
+            groups.setdefault((rates[name], decays), []).append(parameter)
     return torch.optim.AdamW(
         [
-            {
-                "params": parameters,
-                "lr": schedule.head_learning_rate if head else schedule.learning_rate,
-                "weight_decay": schedule.weight_decay if decays else 0.0,
-            }
-            for (head, decays), parameters in groups.items()
+            {"params": parameters, "lr": rate, "weight_decay": schedule.weight_decay if decays else 0.0}
+            for (rate, decays), parameters in groups.items()
         ],
         fused=True,
     )
+
+
+def _rates(network: nn.Module, schedule: Schedule) -> dict[str, float]:
+    """The highest learning rate of each parameter: the top layer's is the recipe's, the embeddings' the lowest."""
+    layers = layers_of(network)
+    above = {id(p): len(layers) - 1 - at for at, layer in enumerate(layers) for p in layer.parameters()}
+    return {
+        name: schedule.head_learning_rate
+        if name.startswith("head.")
+        else schedule.learning_rate * schedule.layer_decay ** above.get(id(parameter), len(layers))
+        for name, parameter in network.named_parameters()
+    }
 
 
 def rate_at(step: int, steps: int, warmup: float, shape: str) -> float:
@@ -100,16 +116,27 @@ def set_rates(optimizer: torch.optim.Optimizer, rates: list[float]) -> None:
         group["lr"] = rate
 
 
-def gradients(network: Network, batches: list[Batch], rows: int, loss: Loss, half: Half) -> float:
-    """Gradients of the loss of all ``batches`` together, divided by ``rows``; returns that quotient."""
+def gradients(
+    network: Network,
+    batches: list[Batch],
+    rows: int,
+    loss: Loss,
+    half: Half,
+    objectives: Sequence[tuple[Any, float]] = (),
+) -> float:
+    """Gradients of the loss of all ``batches`` together, divided by ``rows``, and of ``objectives`` (modules, weights)
+    beside it; returns the loss, divided likewise, without the objectives.
+    """
     total = 0.0
     for batch in batches:
         with half.at_work():
-            logits = network(batch.input_ids, batch.attention_mask)
-        term = loss(logits.float(), batch) / rows
-        term.backward()
+            features = network.features(batch.input_ids, batch.attention_mask)
+            logits = network.decide(features).float()
+            own = loss(logits, batch)
+            terms = [weight * each.term(network, batch, features, logits, loss) for each, weight in objectives]
+        (sum(terms, own) / rows).backward()
         half.collect()
-        total += float(term.detach())
+        total += float(own.detach()) / rows
     return total
 
 
@@ -121,13 +148,14 @@ class Stepper:
         self.parameters = [p for p in network.parameters() if p.requires_grad]
         self.optimizer = optimizer_of(network, schedule)
         self.half = Half(network, bf16=schedule.bf16)
+        self.objectives = [(import_module(OBJECTIVES[name]), weight) for name, weight in schedule.objectives]
         self.processes = together()
 
     def step(self, encoded: Encoded, rows: list[list[int]]) -> float:
         """One step on the windows at ``rows``, a list a batch; returns their mean loss before it."""
         shares = [self.processes.share(some) for some in rows]
         batches = [collate(encoded, part) for some in shares for part in within(encoded.ids, some, BATCH_TOKENS)]
-        loss = gradients(self.network, batches, sum(map(len, rows)), self.loss, self.half)
+        loss = gradients(self.network, batches, sum(map(len, rows)), self.loss, self.half, self.objectives)
         loss = self.processes.add_up(self.parameters, loss)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
         self.optimizer.step()

@@ -13,7 +13,7 @@ from weitiao.languages import say
 from weitiao.settings import Resolved, resolve
 from weitiao.tasks import EXCLUSIVE, task_of
 from weitiao.tuning.loop import Schedule
-from weitiao.tuning.recipe import METHODS, OPTIONS, Recipe
+from weitiao.tuning.recipe import METHODS, OBJECTIVES, OPTIONS, Recipe
 from weitiao.types import Base
 
 BY_SHAPE = "method, base and data"
@@ -25,6 +25,8 @@ NOT_FOR_HEAD = (
     "accumulation",
     "label_smoothing",
     "patience",
+    "layer_decay",
+    *OBJECTIVES,
 )
 LONGEST = 256  # tokens; attention grows with the square, and a table's label is rarely decided later
 COVERED = 0.995
@@ -45,6 +47,17 @@ def read_recipe(file: str | None, flags: Mapping[str, Any]) -> Resolved[Recipe]:
                 task=resolved.value.task,
             )
         )
+    if resolved.value.task not in EXCLUSIVE:
+        by_class = [name for name in OBJECTIVES if getattr(resolved.value, name) and _by_class(name)]
+        if by_class:
+            raise RecipeError(
+                say(
+                    "{names}: for one class of several, tasks {tasks}, not {task}.",
+                    names=", ".join(by_class),
+                    tasks=", ".join(EXCLUSIVE),
+                    task=resolved.value.task,
+                )
+            )
     if resolved.value.method == "head":
         if resolved.value.task not in EXCLUSIVE:
             raise RecipeError(
@@ -64,6 +77,10 @@ def read_recipe(file: str | None, flags: Mapping[str, Any]) -> Resolved[Recipe]:
                 )
             )
     return resolved
+
+
+def _by_class(objective: str) -> bool:
+    return bool(importlib.import_module(OBJECTIVES[objective]).BY_CLASS)
 
 
 def decide(resolved: Resolved[Recipe], base: Base, classes: int, longest: list[int]) -> tuple[Recipe, dict[str, str]]:
@@ -144,4 +161,6 @@ def schedule_of(recipe: Recipe) -> Schedule:
         patience=recipe.patience,
         bf16=recipe.precision == "bf16",
         seed=recipe.seed,
+        layer_decay=recipe.layer_decay,
+        objectives=tuple((name, getattr(recipe, name)) for name in OBJECTIVES if getattr(recipe, name)),
     )

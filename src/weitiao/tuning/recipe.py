@@ -10,6 +10,14 @@ METHODS: dict[str, str] = {
     "full": "weitiao.tuning.methods.full",
     "head": "weitiao.tuning.methods.head",
     "lora": "weitiao.tuning.methods.lora",
+    "ia3": "weitiao.tuning.methods.ia3",
+    "bitfit": "weitiao.tuning.methods.bitfit",
+    "layers": "weitiao.tuning.methods.layers",
+}
+OBJECTIVES: dict[str, str] = {  # settings of these names are their weights
+    "rdrop": "weitiao.tuning.objectives.rdrop",
+    "supcon": "weitiao.tuning.objectives.supcon",
+    "fgm": "weitiao.tuning.objectives.fgm",
 }
 
 # Settings with an option of their own on the command line; the others are given by --set.
@@ -24,6 +32,8 @@ class Recipe(BaseModel):
     is the fraction of the steps in which the learning rate rises; ``patience`` counts epochs without a better dev score
     before training stops; without one all epochs run, as foretold, and the best is kept. ``split_seed`` decides which
     rows are held out, ``seed`` everything else, so that runs of several seeds are measured on the same rows.
+    ``rdrop``, ``supcon`` and ``fgm`` weigh objectives that are added to the task's loss; each layer learns at
+    ``layer_decay`` times the rate of the one above it; ``top_layers`` is how many learn with the method "layers".
     ``checkpoint_every`` counts seconds; ``trackers`` are shown the run, None means TensorBoard where it is installed.
     Neither changes the result.
     """
@@ -33,7 +43,7 @@ class Recipe(BaseModel):
     task: Literal["classify", "multilabel", "pair", "similarity", "tag", "qa"] = "classify"
     base: str = "e5-small"
     vocabulary: Literal["whole", "trimmed"] = "whole"
-    method: Literal["full", "head", "lora"] = "full"
+    method: Literal["full", "head", "lora", "ia3", "bitfit", "layers"] = "full"
     epochs: int | None = Field(default=None, ge=1, le=1000)
     learning_rate: float | None = Field(default=None, gt=0, le=1)
     head_learning_rate: float | None = Field(default=None, gt=0, le=1)
@@ -56,6 +66,11 @@ class Recipe(BaseModel):
     split_seed: int = Field(default=0, ge=0, lt=2**32)
     seed: int = Field(default=0, ge=0, lt=2**32)
     trackers: list[Literal["tensorboard", "wandb", "mlflow", "swanlab", "trackio"]] | None = None
+    rdrop: float = Field(default=0.0, ge=0, le=100)
+    supcon: float = Field(default=0.0, ge=0, le=100)
+    fgm: float = Field(default=0.0, ge=0, le=100)
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    top_layers: int = Field(default=4, ge=1, le=1000)
     lora_rank: int = Field(default=16, ge=1, le=1024)
     lora_alpha: float = Field(default=32.0, gt=0, allow_inf_nan=False)
     lora_dropout: float = Field(default=0.05, ge=0, lt=1)

@@ -1,0 +1,32 @@
+"""FGM: the loss of texts whose word vectors are pushed where it rises most (Miyato et al. 2017, arXiv 1605.07725)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from weitiao.pretrained.network import Network
+    from weitiao.tasks.losses import Loss
+    from weitiao.tuning.batches import Batch
+
+BY_CLASS = False
+PUSH = 0.1  # of the length of a text's vectors taken together, so that it means the same for every base
+TINY = 1e-12
+
+
+def term(network: Network, batch: Batch, features: Tensor, logits: Tensor, loss: Loss) -> Tensor:
+    """The task's loss (equation 5), summed over the batch, at ``x + PUSH * |x| * g / |g|``: x are a text's word vectors
+    [length, size], g is the gradient of its loss there, and lengths are taken over the whole text.
+    """
+    words = network.words(batch.input_ids)
+    start = words.detach().requires_grad_(True)
+    there = batch.attention_mask.unsqueeze(-1)
+    clean = loss(network.answer(start, batch.attention_mask).float(), batch)
+    slope = torch.autograd.grad(clean, start)[0].float() * there
+    size = (start.detach().float() * there).flatten(1).norm(dim=1)
+    factor = PUSH * size / slope.flatten(1).norm(dim=1).clamp(min=TINY)
+    pushed = words + (slope * factor[:, None, None]).to(words.dtype)
+    return loss(network.answer(pushed, batch.attention_mask).float(), batch)

@@ -1,0 +1,178 @@
+"""The objectives beside the task's loss: against figures worked out by hand, and through the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import weitiao  # noqa: E402
+from weitiao.errors import RecipeError  # noqa: E402
+from weitiao.pretrained.half import Half  # noqa: E402
+from weitiao.tasks.losses import cross_entropy as loss_of  # noqa: E402
+from weitiao.tuning.batches import Batch, collate  # noqa: E402
+from weitiao.tuning.loop import gradients, optimizer_of  # noqa: E402
+from weitiao.tuning.objectives import fgm, rdrop, supcon  # noqa: E402
+from weitiao.tuning.plan import read_recipe  # noqa: E402
+from weitiao.tuning.recipe import OBJECTIVES  # noqa: E402
+
+from .conftest import QUICK  # noqa: E402
+from .test_methods import quick  # noqa: E402
+
+LOSS = loss_of([5, 5], 0.0, False)
+
+
+def softmax(values: Any) -> Any:
+    powers = np.exp(values - values.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def slopes(function: Callable[[Any], float], at: Any, step: float = 1e-5) -> Any:
+    """Numerical gradient of ``function`` at ``at``, in float64."""
+    found = np.zeros_like(at)
+    for place in np.ndindex(*at.shape):
+        up, down = at.copy(), at.copy()
+        up[place] += step
+        down[place] -= step
+        found[place] = (function(up) - function(down)) / (2 * step)
+    return found
+
+
+def test_rdrop_is_the_mean_of_both_divergences() -> None:
+    first, second = np.array([[1.0, -0.5, 0.2], [0.3, 0.1, -2.0]]), np.array([[0.4, 0.4, -1.0], [2.0, 0.0, 0.5]])
+
+    def by_hand(one: Any, other: Any) -> float:
+        p, q = softmax(one), softmax(other)
+        return float(((p - q) * (np.log(p) - np.log(q))).sum() / 2)
+
+    one, other = (torch.tensor(each, requires_grad=True) for each in (first, second))
+    network = lambda ids, mask: other  # noqa: E731
+    found = rdrop.term(network, SimpleNamespace(input_ids=None, attention_mask=None), None, one, LOSS)  # type: ignore[arg-type]
+    assert found.item() == pytest.approx(by_hand(first, second.astype(np.float32)), rel=1e-6)
+    found.backward()
+    np.testing.assert_allclose(one.grad, slopes(lambda at: by_hand(at, second), first), atol=1e-6)
+    np.testing.assert_allclose(other.grad, slopes(lambda at: by_hand(first, at), second), atol=1e-6)
+
+
+def test_supcon_draws_texts_of_one_class_together() -> None:
+    features = np.random.default_rng(0).normal(size=(5, 3))
+    gold = [0, 1, 0, 0, 2]  # two texts are alone in their class
+
+    def by_hand(values: Any) -> float:
+        unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+        total = 0.0
+        for i, own in enumerate(gold):
+            others = [j for j in range(5) if j != i]
+            peers = [j for j in others if gold[j] == own]
+            below = sum(np.exp(unit[i] @ unit[j] / supcon.TEMPERATURE) for j in others)
+            for j in peers:
+                total -= np.log(np.exp(unit[i] @ unit[j] / supcon.TEMPERATURE) / below) / len(peers)
+        return total
+
+    given = torch.tensor(features, requires_grad=True)
+    batch = SimpleNamespace(gold=torch.tensor(gold))
+    found = supcon.term(None, batch, given, None, LOSS)  # type: ignore[arg-type]
+    assert found.item() == pytest.approx(by_hand(features), rel=1e-5)
+    found.backward()
+    np.testing.assert_allclose(given.grad, slopes(by_hand, features), atol=1e-4)
+    alone = SimpleNamespace(gold=torch.arange(5))
+    none = supcon.term(None, alone, given, None, LOSS)  # type: ignore[arg-type]
+    assert none.item() == 0.0
+    none.backward()
+    assert torch.isfinite(given.grad).all()
+
+
+class Linear(torch.nn.Module):
+    """``answer(vectors) = mean over the text's tokens, times weight``: its gradients can be worked out by hand."""
+
+    def __init__(self, table: Any, weight: Any) -> None:
+        super().__init__()
+        self.table, self.weight = torch.nn.Parameter(torch.tensor(table)), torch.nn.Parameter(torch.tensor(weight))
+
+    def words(self, ids: Any) -> Any:
+        return self.table[ids]
+
+    def answer(self, vectors: Any, mask: Any) -> Any:
+        there = mask.unsqueeze(-1)
+        return ((vectors * there).sum(1) / there.sum(1)) @ self.weight
+
+
+def test_fgm_pushes_the_vectors_where_the_loss_rises() -> None:
+    generator = np.random.default_rng(1)
+    table, weight = generator.normal(size=(6, 4)), generator.normal(size=(4, 2))
+    ids, mask, gold = np.array([[1, 2, 3], [4, 5, 0]]), np.array([[1, 1, 1], [1, 1, 0]]), np.array([0, 1])
+
+    def nll(vectors: Any, matrix: Any) -> float:
+        means = (vectors * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
+        return float(-np.log(softmax(means @ matrix)[np.arange(2), gold]).sum())
+
+    vectors = table[ids]
+    slope = slopes(lambda at: nll(at, weight), vectors)
+    size = np.sqrt(((vectors * mask[..., None]) ** 2).sum((1, 2)))
+    pushed = vectors + slope * (fgm.PUSH * size / np.sqrt((slope**2).sum((1, 2))))[:, None, None]
+    network = Linear(table, weight)
+    batch = Batch(torch.tensor(ids), torch.tensor(mask), torch.tensor(gold))
+    found = fgm.term(network, batch, None, None, LOSS)  # type: ignore[arg-type]
+    assert found.item() == pytest.approx(nll(pushed, weight), rel=1e-5)
+    assert found.item() > nll(vectors, weight)
+    found.backward()
+    # the push counts as a constant: it was found by the gradient, and isn't differentiated once more
+    np.testing.assert_allclose(network.weight.grad, slopes(lambda at: nll(pushed, at), weight), atol=1e-5)
+    assert torch.isfinite(network.table.grad).all()
+
+
+@pytest.mark.parametrize("packs", [True, False])
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_the_loop_adds_them_weighted(network: Callable[..., Any], encoded: Any, name: str, packs: bool) -> None:
+    import importlib
+
+    objective = importlib.import_module(OBJECTIVES[name])
+    found = []
+    batch = collate(encoded, list(range(12)))
+    for terms in ([], [(objective, 1.0)], [(objective, 2.0)]):
+        made = network(dropout=0.1).train()
+        if packs:
+            made.pack()
+        torch.manual_seed(3)
+        mean = gradients(made, [batch], 12, LOSS, Half(made, bf16=False), terms)
+        assert mean == pytest.approx(np.log(2), abs=0.1), "the figure shown is the task's own loss"
+        found.append(torch.cat([p.grad.flatten() for p in made.parameters() if p.grad is not None]))
+    once, twice = found[1] - found[0], found[2] - found[0]
+    assert once.norm() > 1e-4
+    torch.testing.assert_close(twice, 2 * once, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_a_bundle_is_tuned_with_each(tmp_path: Path, tiny_bert: Path, reviews: Path, name: str) -> None:
+    out = tmp_path / "bundle"
+    settings = QUICK | {"epochs": 12, name: 0.3}
+    found = weitiao.tune(str(reviews), str(out), base=str(tiny_bert), trackers=[], **settings)
+    assert found["metrics"]["accuracy"] > 0.8
+    assert found["recipe"][name] == 0.3
+
+
+def test_they_are_for_one_class_of_several_where_they_must_be() -> None:
+    for name in ("rdrop", "supcon"):
+        with pytest.raises(RecipeError, match=f"{name}: for one class of several"):
+            read_recipe(None, {"task": "tag", name: 1.0})
+    assert read_recipe(None, {"task": "tag", "fgm": 1.0}).value.fgm == 1.0
+    with pytest.raises(RecipeError, match="rdrop"):
+        read_recipe(None, {"method": "head", "rdrop": 1.0})
+
+
+def test_lower_layers_learn_more_slowly(network: Callable[..., Any]) -> None:
+    made = network()
+    optimizer = optimizer_of(made, quick(layer_decay=0.5))
+    rate_of = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    rates = {name: rate_of[id(p)] for name, p in made.named_parameters()}
+    assert rates["head.weight"] == 1e-2
+    tops = {rate for name, rate in rates.items() if "layer.1." in name}
+    lower = {rate for name, rate in rates.items() if "layer.0." in name}
+    tables = {rate for name, rate in rates.items() if "embeddings" in name}
+    assert (tops, lower, tables) == ({1e-2}, {5e-3}, {2.5e-3})
