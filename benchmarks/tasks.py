@@ -1,10 +1,11 @@
 """The tasks beside classify on public data, each beside the best simple baseline tried.
 
-    python benchmarks/tasks.py resume_ner goemotions bq squad2 cmrc --public FOLDER
+    python benchmarks/tasks.py resume_ner goemotions bq squad2 squad1 cmrc --public FOLDER
 
 ``WEITIAO_DATA`` holds resume_ner; FOLDER the others, as published: goemotions_{train,dev,test}.tsv (GoEmotions),
 bq_dev.tsv (BQ corpus: its 10,000 dev pairs, four fifths to learn from), squad2.json (SQuAD 2.0 dev, articles split four
-to one), cmrc_dev.json and cmrc_trial.json (CMRC 2018: learned from its dev questions, measured on its trial ones).
+to one; squad1: only its questions with an answer), cmrc_dev.json and cmrc_trial.json (CMRC 2018: learned from its dev
+questions, measured on its trial ones).
 Recipes are the defaults; nothing is chosen on the test rows. benchmarks/results/tasks.json is written as it goes, and
 what is there isn't run again.
 """
@@ -208,16 +209,26 @@ def overlap_classifier(train: Rows, test: Rows) -> dict[str, float]:
 # -- questions on a text --------------------------------------------------------------------------------------------
 
 
-def squad2(public: Path, folder: Path) -> tuple[dict[str, Any], Callable[[], dict[str, float]]]:
+def squad2(
+    public: Path, folder: Path, *, all_answered: bool = False
+) -> tuple[dict[str, Any], Callable[[], dict[str, float]]]:
     """English questions, half of them without an answer; no article is in both parts."""
     articles = json.loads((public / "squad2.json").read_text(encoding="utf-8"))["data"]
+    if all_answered:
+        for paragraph in (paragraph for article in articles for paragraph in article["paragraphs"]):
+            paragraph["qas"] = [one for one in paragraph["qas"] if one["answers"]]
     parts = {"train": [a for n, a in enumerate(articles) if n % 5], "test": articles[::5]}
     paths = {}
     for part, some in parts.items():
-        paths[part] = folder / f"squad2_{part}.json"
+        paths[part] = folder / f"squad{1 if all_answered else 2}_{part}.json"
         paths[part].write_text(json.dumps({"version": "v2.0", "data": some}), encoding="utf-8")
     call = {"data": str(paths["train"]), "test": str(paths["test"]), "task": "qa", "base": "minilm"}
     return call, lambda: best_sentence(parts["train"], parts["test"])
+
+
+def squad1(public: Path, folder: Path) -> tuple[dict[str, Any], Callable[[], dict[str, float]]]:
+    """Of the same questions those with an answer."""
+    return squad2(public, folder, all_answered=True)
 
 
 def cmrc(public: Path, folder: Path) -> tuple[dict[str, Any], Callable[[], dict[str, float]]]:
@@ -280,7 +291,7 @@ def best_sentence(train: list[Any], test: list[Any]) -> dict[str, float]:
     return {"f1": mean(asked(test), threshold)}
 
 
-SETS = {"resume_ner": resume_ner, "goemotions": goemotions, "bq": bq, "squad2": squad2, "cmrc": cmrc}
+SETS = {"resume_ner": resume_ner, "goemotions": goemotions, "bq": bq, "squad2": squad2, "squad1": squad1, "cmrc": cmrc}
 
 
 def main() -> None:

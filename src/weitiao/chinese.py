@@ -268,6 +268,7 @@ CHINESE: dict[str, str] = {
     "Folder to make for the bundle.": "存放模型包的文件夹（新建）。",
     "e5-small, minilm, a folder, or hub:org/name.": "e5-small、minilm、文件夹，或 hub:组织/名称。",
     "full, head, lora, ia3, bitfit or layers.": "full、head、lora、ia3、bitfit 或 layers。",
+    "Table with probabilities, as predict writes it, to learn from too.": "带概率的表格（predict 的输出），一并用来学习。",
     "Table to choose by; else rows are held out.": "用于挑选模型的表格；不指定时留出部分行。",
     "Table to measure on; else rows are held out.": "用于测量的表格；不指定时留出部分行。",
     "Passes over the training rows.": "遍历训练数据的轮数。",
@@ -491,6 +492,11 @@ CHINESE: dict[str, str] = {
     "Open it in Excel or WPS and save it as .xlsx without a password.": "请用 Excel 或 WPS 打开，另存为不带密码的 .xlsx。",
     "A pickle can run code when opened, so it is never read. Export the table as .csv or .parquet.": "pickle 文件打开时可能执行代码，因此从不读取。请将表格导出为 .csv 或 .parquet。",
     "Export the table as .csv, .jsonl, .parquet or .xlsx.": "请将表格导出为 .csv、.jsonl、.parquet 或 .xlsx。",
+    # data/soft.py
+    "{path} has no column “{column}”: an object of labels and their probabilities for each text, as weitiao predict writes it. Its columns: {columns}.": "{path} 没有“{column}”列：每条文本应有一个“标签: 概率”的 JSON 对象，如 weitiao predict 的输出。现有的列：{columns}。",
+    "the probabilities aren't a JSON object of labels and numbers": "概率不是由标签和数字组成的 JSON 对象",
+    "the probabilities aren't numbers from 0 up, one of them above 0": "概率应为不小于 0 的数，且至少一个大于 0",
+    "a label that the training rows don't have: {label}": "训练数据中没有的标签：{label}",
     # data/split.py
     "All rows are of one group, so none can be held out. Name another column with --group.": "所有行都属于同一组，无法留出。请用 --group 指明另一列。",
     "All rows are of one time, so none are the newest. Name another column with --time.": "所有行的时间都相同，没有最新的行。请用 --time 指明另一列。",
@@ -1081,6 +1087,8 @@ CHINESE: dict[str, str] = {
     # tuning/together.py
     "WORLD_SIZE is {world}, but {missing} is not set: start the processes with torchrun or accelerate launch, or unset WORLD_SIZE.": "WORLD_SIZE 为 {world}，但没有设置 {missing}：请用 torchrun 或 accelerate launch 启动各进程，或取消 WORLD_SIZE。",
     # tuning/tune.py
+    "--soft is for one class of several (tasks {tasks}) and for methods that are trained, not for head.": "--soft 只适用于多选一的任务（{tasks}）以及需要训练的方法，不适用于 head。",
+    "{source}: {count} texts with probabilities to learn from; {left} stand in another table, or twice.": "{source}：另有 {count} 条带概率的文本用于学习；{left} 条已在其他表格中或重复。",
     "--resume goes on with one process: what the others had drawn isn't kept.": "--resume 只能用一个进程继续：其他进程的随机状态没有保存。",
     "Of the {all} pieces of {base}'s vocabulary {kept} are kept.": "{base} 的词表共 {all} 项，保留 {kept} 项。",
     "The family of {base} doesn't compute without padding: its batches are padded.": "{base} 所属的模型系列不支持无填充计算：批次会补齐到同一长度。",

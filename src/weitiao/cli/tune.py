@@ -29,7 +29,7 @@ from weitiao.terminal import echo
 from weitiao.tuning.together import together
 
 NOT_IN_RECIPES = {
-    *("data", "out", "text", "label", "text_b", "question", "dev", "test", "encoding", "recipe", "resume"),
+    *("data", "out", "text", "label", "text_b", "question", "dev", "test", "soft", "encoding", "recipe", "resume"),
     *("group", "time", "name", "database"),
 }
 Tracker = StrEnum("Tracker", ["tensorboard", "wandb", "mlflow", "swanlab", "trackio", "none"])
@@ -52,6 +52,10 @@ def command(
     ] = None,
     test: Annotated[
         str | None, typer.Option(metavar="DATA", help=say("Table to measure on; else rows are held out."))
+    ] = None,
+    soft: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help=say("Table with probabilities, as predict writes it, to learn from too.")),
     ] = None,
     group: Group = None,
     time: Time = None,
@@ -102,7 +106,9 @@ def command(
         }
         settings |= {"text": text, "label": label, "text_b": text_b, "question": question, "group": group, "time": time}
         settings |= {"name": name, "database": database}
-        return tune(data, out, dev=dev, test=test, encoding=encoding, recipe=recipe, resume=resume, **settings)
+        return tune(
+            data, out, dev=dev, test=test, soft=soft, encoding=encoding, recipe=recipe, resume=resume, **settings
+        )
 
     if together().first:
         answer(json, work, _show)

@@ -161,7 +161,7 @@ def deduplicate(dataset: Dataset, wanted: Wanted = ONE_LABEL) -> Dataset:
     is read again from the table, whole: in memory are only texts and labels.
     """
     labels: dict[str, dict[Any, None]] = {}
-    keys = [_key("\0".join(example.inputs.values())) for example in dataset.examples]
+    keys = [text_key(example) for example in dataset.examples]
     for key, example in zip(keys, dataset.examples, strict=True):
         labels.setdefault(key, {})[_answer(example)] = None
     kept: list[Example] = []
@@ -179,6 +179,11 @@ def deduplicate(dataset: Dataset, wanted: Wanted = ONE_LABEL) -> Dataset:
     duplicates = len(dataset.examples) - len(kept) - (len(set_aside) - len(dataset.set_aside))
     set_aside.sort(key=lambda row: row.row)
     return replace(dataset, examples=kept, set_aside=set_aside, duplicates=dataset.duplicates + duplicates)
+
+
+def text_key(example: Example) -> str:
+    """What examples with the same inputs have in common: compared after NFKC and with white space folded."""
+    return _key("\0".join(example.inputs.values()))
 
 
 def require_trainable(dataset: Dataset, wanted: Wanted = ONE_LABEL) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Unpack
 
 from weitiao.data.load import ONE_LABEL, Reading, Wanted, deduplicate, load, require_trainable
+from weitiao.data.soft import besides, load_soft
 from weitiao.data.split import split, split_dated, split_grouped
 from weitiao.errors import DataError
 from weitiao.languages import say
@@ -22,7 +23,8 @@ MOST_DEV = 500
 class Partition:
     """``dev`` and ``test`` may be empty; ``labels`` are sorted; ``where`` is enough to find the same parts again.
 
-    ``dataset`` is the table learned from; ``held`` the tables that were named for "dev" and "test".
+    ``dataset`` is the table learned from; ``held`` the tables that were named besides, for "dev", "test" and "soft".
+    ``soft`` are texts with probabilities for labels (`load_soft`), none of them in another part.
     """
 
     dataset: Dataset
@@ -32,6 +34,7 @@ class Partition:
     test: list[Example]
     labels: list[str]
     where: dict[str, Any]
+    soft: list[Example] = field(default_factory=list)
 
 
 def partition(
@@ -39,6 +42,7 @@ def partition(
     *,
     dev: str | None = None,
     test: str | None = None,
+    soft: str | None = None,
     shares: tuple[float | None, float] = (None, 0.2),
     seed: int = 0,
     **reading: Unpack[Reading],
@@ -49,9 +53,10 @@ def partition(
     rows: they are measured on, the newest of the others are chosen by.
 
     A dev share of None is a tenth, but at most `MOST_DEV` rows: what they decide gains little from more of them.
-    A ``test`` or ``dev`` table that is named is used whole instead. First the test rows are taken from all rows, then
-    the dev rows from what is left. Raises DataError when too little can be used, or when a named table holds labels
-    that the training rows don't.
+    ``soft`` names a table of texts with probabilities to learn from besides; of those, none that stands in ``data``
+    or in a table that was named is used. A ``test`` or ``dev`` table that is named is used whole instead. First the
+    test rows are taken from all rows, then the dev rows from what is left. Raises DataError when too little can be
+    used, or when a named table holds labels that the training rows don't.
     """
     group, time, encoding = reading.get("group"), reading.get("time"), reading.get("encoding")
     wanted = reading.get("wanted", ONE_LABEL)
@@ -77,6 +82,10 @@ def partition(
     labels = sorted({name for example in rest for name in wanted.names(example.label)})
     for source, rows in ((test, test_rows), (dev, dev_rows)):
         require_known_labels(source or data, rows, labels, wanted)
+    soft_rows: list[Example] = []
+    if soft:
+        held["soft"] = load_soft(soft, dataset, labels, wanted, encoding)
+        soft_rows = besides(held["soft"].examples, dataset.examples, dev_rows, test_rows)
     where = {
         "source": absolute(data),
         "fingerprint": dataset.fingerprint,
@@ -96,7 +105,7 @@ def partition(
             "test": absolute(test),
         },
     }
-    return Partition(dataset, held, rest, dev_rows, test_rows, labels, where)
+    return Partition(dataset, held, rest, dev_rows, test_rows, labels, where, soft_rows)
 
 
 def _hold_out(

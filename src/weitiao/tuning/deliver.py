@@ -23,6 +23,7 @@ from weitiao.types import Prediction
 # of what report.json holds, these are answered too
 ANSWERED = (
     "n_train",
+    "n_soft",
     "n_dev",
     "n_test",
     "duplicates",
@@ -52,6 +53,7 @@ def deliver(job: Job, result: Result, place: Path, report: Path) -> dict[str, An
         "history": result.learned.history,
         "texts_per_second": result.texts_per_second,
         "n_train": len(job.parts.train),
+        "n_soft": len(job.parts.soft),
         "n_dev": len(job.parts.dev),
         "n_test": len(job.parts.test),
         "loop_seconds": result.learned.loop_seconds,

@@ -20,13 +20,15 @@ from weitiao.tuning.checkpoint import Checkpoints, differences, folder_of
 from weitiao.tuning.deliver import answer
 from weitiao.tuning.recipe import Recipe
 
+PARTS = ("dev", "test", "soft")
+
 
 def finished(
     place: Path, report: Path, data: str, asked: Resolved[Recipe], read: Mapping[str, str | None]
 ) -> dict[str, Any]:
     """What `weitiao.tune` answered when it made the bundle at ``place``, as far as the bundle tells.
 
-    ``read`` says how the data was to be read: text, label, text_b, question, group, time, dev and test.
+    ``read`` says how the data was to be read: text, label, text_b, question, group, time, dev, test and soft.
 
     Raises `BundleError` for a bundle that was changed, and `RecipeError` for one that other data or settings made.
     """
@@ -52,7 +54,7 @@ def _require_same(
         if getattr(asked.value, name) is not None and name not in ("checkpoint_every", "trackers"):
             before[name], now[name] = getattr(recipe, name), getattr(asked.value, name)
     made = bundle.info.data
-    tables = {"data": made.get("fingerprint"), **{part: made.get("held", {}).get(part) for part in ("dev", "test")}}
+    tables = {"data": made.get("fingerprint"), **{part: made.get("held", {}).get(part) for part in PARTS}}
     for name, digest in tables.items():
         source = read[name]
         if source is None or os.path.isfile(source):

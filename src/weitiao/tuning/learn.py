@@ -34,14 +34,17 @@ def learn(job: Job, network: Network, checkpoints: Checkpoints, watch: Callable[
     from weitiao.tuning.estimate import Foretold, foretell
     from weitiao.tuning.live import live_table
     from weitiao.tuning.loop import train
+    from weitiao.tuning.soft import with_soft
 
-    recipe, rows = job.recipe, job.rows["train"]
+    recipe = job.recipe
+    rows = with_soft(job.rows["train"], job.rows["soft"], len(job.info.labels), recipe)
     schedule = schedule_of(recipe)
     method = importlib.import_module(METHODS[recipe.method])
     used = {token for ids in rows.ids for token in ids} | {rows.pad}
     method.prepare(network, recipe, torch.tensor(sorted(used)))
     cheap_dropout(network)
-    targets = rows.gold.tolist() if isinstance(rows.gold, torch.Tensor) else [each.tolist() for each in rows.gold]
+    gold = job.rows["train"].gold
+    targets = gold.tolist() if isinstance(gold, torch.Tensor) else [each.tolist() for each in gold]
     loss = job.task.loss_of(targets, job.info, recipe.label_smoothing, recipe.class_weights == "balanced")
     if checkpoints.saved:
         foretold = Foretold(**checkpoints.about["foretold"])

@@ -32,6 +32,9 @@ class Recipe(BaseModel):
     is the fraction of the steps in which the learning rate rises; ``patience`` counts epochs without a better dev score
     before training stops; without one all epochs run, as foretold, and the best is kept. ``split_seed`` decides which
     rows are held out, ``seed`` everything else, so that runs of several seeds are measured on the same rows.
+    With a table of texts with probabilities these are weighed so that their mean is the training labels' share, if
+    ``soft_align``, then raised to the power ``soft_power`` (2 sharpens as a temperature of 0.5 does), and the labelled
+    rows are repeated until they are ``labelled_share`` of all.
     ``rdrop``, ``supcon`` and ``fgm`` weigh objectives that are added to the task's loss; each layer learns at
     ``layer_decay`` times the rate of the one above it; ``top_layers`` is how many learn with the method "layers".
     ``checkpoint_every`` counts seconds; ``trackers`` are shown the run, None means TensorBoard where it is installed.
@@ -69,6 +72,9 @@ class Recipe(BaseModel):
     rdrop: float = Field(default=0.0, ge=0, le=100)
     supcon: float = Field(default=0.0, ge=0, le=100)
     fgm: float = Field(default=0.0, ge=0, le=100)
+    soft_power: float = Field(default=1.0, gt=0, le=100)
+    soft_align: bool = True
+    labelled_share: float = Field(default=0.1, ge=0, lt=1)
     layer_decay: float = Field(default=1.0, gt=0, le=1)
     top_layers: int = Field(default=4, ge=1, le=1000)
     lora_rank: int = Field(default=16, ge=1, le=1024)

@@ -27,7 +27,7 @@ from weitiao.pretrained.bases import resolve
 from weitiao.progress import progress
 from weitiao.settings import Resolved
 from weitiao.store.recording import Recording, recording
-from weitiao.tasks import task_of, wanted
+from weitiao.tasks import EXCLUSIVE, task_of, wanted
 from weitiao.tasks.windows import Reading, read
 from weitiao.terminal import tell
 from weitiao.tuning.checkpoint import Checkpoints, about_run, checkpoints, folder_of
@@ -60,6 +60,7 @@ def tune(  # noqa: PLR0913  the options of the verb
     question: str | None = None,
     dev: str | None = None,
     test: str | None = None,
+    soft: str | None = None,
     encoding: str | None = None,
     recipe: str | None = None,
     resume: bool = False,
@@ -81,7 +82,10 @@ def tune(  # noqa: PLR0913  the options of the verb
     ends with the weights of an unbroken run; it starts anew where nothing was saved, and answers from the bundle where
     that is there already.
 
-    Returns ``{"run", "bundle", "digest", "report", "metrics", "intervals", "n_train", "n_dev", "n_test",
+    ``soft`` names a table as `predict` writes it: texts with the probabilities that other models gave, of which the
+    network learns too (distillation; self-training where it is their like).
+
+    Returns ``{"run", "bundle", "digest", "report", "metrics", "intervals", "n_train", "n_soft", "n_dev", "n_test",
     "texts_per_second", "seconds", "peak_memory_mb", "predicted": {"seconds", "peak_memory_mb"}, "recipe", "origins",
     "resumed_from", …}``; texts_per_second is training texts ÷ wall time of the training loop, tokenising included;
     seconds run from the foretelling to the finished bundle; resumed_from is the step that a resumed run went on from,
@@ -97,10 +101,17 @@ def tune(  # noqa: PLR0913  the options of the verb
     if len(name) > LONGEST_NAME:
         raise RecipeError(say("--name: a model's name has at most {most} characters.", most=LONGEST_NAME))
     given = {"text": text, "label": label, "text_b": text_b, "question": question, "group": group, "time": time}
-    given |= {"dev": dev, "test": test}
+    given |= {"dev": dev, "test": test, "soft": soft}
+    if soft and (asked.task not in EXCLUSIVE or asked.method == "head"):
+        raise RecipeError(
+            say(
+                "--soft is for one class of several (tasks {tasks}) and for methods that are trained, not for head.",
+                tasks=", ".join(EXCLUSIVE),
+            )
+        )
     how: Reads = {"text": text, "label": label, "group": group, "time": time, "encoding": encoding}
     how["wanted"] = wanted(asked.task, {"text_b": text_b, "question": question})
-    parts_of = partial(partition, data, dev=dev, test=test, **how)
+    parts_of = partial(partition, data, dev=dev, test=test, soft=soft, **how)
     if not processes.first:
         _learn_along(resolved, parts_of, name)
         return processes.told(None)
@@ -171,7 +182,9 @@ def _recorded(run: _Kept, name: str, resolved: Resolved[Recipe], parts_of: Calla
 def _trimmed(base: Base, parts: Partition, folder: Path) -> Base:
     from weitiao.pretrained.vocabulary import trim
 
-    smaller = trim(base, [text for row in (*parts.train, *parts.dev) for text in row.inputs.values()], folder)
+    smaller = trim(
+        base, [text for row in (*parts.train, *parts.soft, *parts.dev) for text in row.inputs.values()], folder
+    )
     tell(
         say(
             "Of the {all} pieces of {base}'s vocabulary {kept} are kept.",
@@ -216,6 +229,15 @@ def _tell_data(parts: Partition) -> None:
             aside=set_aside(parts),
         )
     )
+    if "soft" in parts.held:
+        tell(
+            say(
+                "{source}: {count} texts with probabilities to learn from; {left} stand in another table, or twice.",
+                source=parts.held["soft"].source,
+                count=len(parts.soft),
+                left=len(parts.held["soft"].examples) - len(parts.soft),
+            )
+        )
     rows = len(dataset.examples)
     if len(parts.train) < LEAST_SHARE * rows:
         split = parts.where["split"]
@@ -247,27 +269,32 @@ def _prepare(resolved: Any, base: Base, parts: Partition, name: str) -> tuple[Jo
     task = task_of(resolved.value.task)
     if task.BY_TOKEN:
         by_character(fast)
-    examples = {"train": parts.train, "dev": parts.dev, "test": parts.test}
+    examples = {"train": parts.train, "soft": parts.soft, "dev": parts.dev, "test": parts.test}
     inputs = {part: [example.inputs for example in some] for part, some in examples.items()}
     described = task.describe([example.label for example in parts.train])
     began = time.monotonic()
     whole = _info(
         resolved.value, base, parts, tokenizer.pad_token_id or 0, described | {"max_length": UNCUT, "name": name}
     )
-    train = read(fast, inputs["train"], whole)
-    lengths = [len(window) for window in train.windows]
+    learned = {part: read(fast, inputs[part], whole) for part in ("train", "soft")}
+    lengths = [len(window) for reading in learned.values() for window in reading.windows]
     recipe, origins = decide(resolved, base, len(parts.labels), lengths)
     assert recipe.max_length
     cut = {"max_length": recipe.max_length, "stride": recipe.stride}
     info = whole.model_copy(update=cut | {"precision": "bf16" if recipe.precision == "bf16" else "fp32"})
     if max(lengths) > recipe.max_length:
-        train = read(fast, inputs["train"], info)
+        learned = {part: read(fast, inputs[part], info) for part in learned}
     tokenising = time.monotonic() - began
-    readings = {"train": train, "dev": read(fast, inputs["dev"], info), "test": read(fast, inputs["test"], info)}
+    readings = {**learned, "dev": read(fast, inputs["dev"], info), "test": read(fast, inputs["test"], info)}
     _check_tokens(readings, base)
     rows = {}
     for part, reading in readings.items():
-        targets = [task.target(examples[part][window.row].label, info, window) for window in reading.windows]
+        targets = [
+            examples[part][window.row].label
+            if part == "soft"
+            else task.target(examples[part][window.row].label, info, window)
+            for window in reading.windows
+        ]
         ids = [window.ids for window in reading.windows]
         rows[part] = encoded(ids, targets, info.pad_token_id, by_token=recipe.task == "tag")
     return Job(recipe, origins, base, parts, tokenizer, info, readings, rows), tokenising
@@ -338,7 +365,9 @@ def _run(job: Job, tokenising: float, keeper: Checkpoints, watch: Callable[[Prog
     settled = job.task.settle(job.info, gold, job.readings[held], infer(network, job.rows[held], bf16))
     with progress(say("Measuring"), len(job.rows["test"]), say("texts")) as advance:
         test_scores = infer(network, job.rows["test"], bf16, advance=advance)
-    seen = len(job.parts.train) * (1 if recipe.method == "head" else int(learned.history[-1]["epoch"]))
+    seen = (len(job.parts.train) + len(job.parts.soft)) * (
+        1 if recipe.method == "head" else int(learned.history[-1]["epoch"])
+    )
     info = job.info.model_copy(update=settled)
     resumed_from = keeper.saved.standing["step"] if keeper.saved else None
     return Result(network, learned, info, test_scores, seen / (learned.loop_seconds + tokenising), resumed_from)

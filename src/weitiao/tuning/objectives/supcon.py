@@ -25,6 +25,7 @@ def term(network: Network, batch: Batch, features: Tensor, logits: Tensor, loss:
     unit = functional.normalize(features.float(), dim=-1)
     itself = torch.eye(len(unit), dtype=torch.bool)
     closeness = functional.log_softmax((unit @ unit.T / TEMPERATURE).masked_fill(itself, -torch.inf), -1)
-    same = (batch.gold[:, None] == batch.gold) & ~itself
+    gold = batch.gold if batch.gold.ndim == 1 else batch.gold.argmax(1)
+    same = (gold[:, None] == gold) & ~itself
     peers = same.sum(1).clamp(min=1)
     return -(closeness.masked_fill(~same, 0.0).sum(1) / peers).sum()
