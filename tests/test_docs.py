@@ -40,6 +40,7 @@ ALL_PAGES = [*PAGES, ROOT / "README.zh.md", *sorted((ROOT / "docs" / "decisions"
 VERBS = (
     "check",
     "tune",
+    "ladder",
     "runs",
     "evaluate",
     "explain",

@@ -30,6 +30,7 @@ PROMISED = {
     "doctor": "function",
     "evaluate": "function",
     "explain": "function",
+    "ladder": "function",
     "open_engine": "function",
     "open_store": "function",
     "predict": "function",
@@ -61,7 +62,7 @@ HEAVY = {
 }
 # parameters of the function that the command line names otherwise or leaves out, and the other way round
 ONLY_CLI = {"json", "seed"}
-VERBS = ["bases", "check", "compress", "demo", "doctor", "evaluate", "explain", "predict", "tune"]
+VERBS = ["bases", "check", "compress", "demo", "doctor", "evaluate", "explain", "ladder", "predict", "tune"]
 
 
 def python(code: str) -> str:

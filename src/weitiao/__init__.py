@@ -23,6 +23,7 @@ _WHERE = {
     "doctor": "weitiao.diagnosis.doctor",
     "evaluate": "weitiao.evaluation.evaluate",
     "explain": "weitiao.evaluation.explain",
+    "ladder": "weitiao.plans.ladder",
     "open_engine": "weitiao.runtime",
     "open_store": "weitiao.store",
     "predict": "weitiao.runtime.predict",
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from weitiao.evaluation.evaluate import evaluate
     from weitiao.evaluation.explain import explain
     from weitiao.journey import demo
+    from weitiao.plans.ladder import ladder
     from weitiao.runtime import Engine, open_engine
     from weitiao.runtime.predict import predict
     from weitiao.serving.serve import serve

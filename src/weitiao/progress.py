@@ -7,6 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from weitiao.errors import RecipeError
+from weitiao.languages import say
+
 SECONDS_BETWEEN_LINES = 10.0  # where standard error is a file or a pipe
 Advance = Callable[..., None]
 
@@ -16,6 +19,18 @@ def clock(seconds: float) -> str:
     whole = max(0, round(seconds))
     hours, minutes = whole // 3600, whole % 3600 // 60
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+
+
+def seconds_of(given: str) -> float:
+    """ "90s", "10m", "2h" or a number of seconds, in seconds. Raises RecipeError."""
+    unit = {"s": 1, "m": 60, "h": 3600}.get(given[-1:].lower())
+    try:
+        found = float(given[:-1]) * unit if unit else float(given)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise RecipeError(say("{given}: expected a time, such as 90s, 10m or 2h.", given=given or '""'))
+    return found
 
 
 @contextmanager

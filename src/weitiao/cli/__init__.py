@@ -20,6 +20,7 @@ from weitiao.cli import (
     evaluate,
     explain,
     keys,
+    ladder,
     predict,
     runs,
     serve,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 app.command("check", help=say("Look over a table of examples before tuning."))(check.command)
 app.command("tune", help=say("Tune a base on a labelled table; writes a bundle and a report."))(tune.command)
+app.command("ladder", help=say("Tune in several ways, the cheapest first, and recommend one."))(ladder.command)
 app.command("evaluate", help=say("Measure a bundle on a labelled table, alone or against another bundle."))(
     evaluate.command
 )

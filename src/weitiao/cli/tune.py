@@ -24,13 +24,13 @@ from weitiao.cli.answer import (
 )
 from weitiao.errors import RecipeError
 from weitiao.languages import say
-from weitiao.progress import clock
+from weitiao.progress import clock, seconds_of
 from weitiao.terminal import echo
 from weitiao.tuning.together import together
 
 NOT_IN_RECIPES = {
     *("data", "out", "text", "label", "text_b", "question", "dev", "test", "soft", "encoding", "recipe", "resume"),
-    *("group", "time", "name", "database"),
+    *("group", "time", "name", "database", "within"),
 }
 Tracker = StrEnum("Tracker", ["tensorboard", "wandb", "mlflow", "swanlab", "trackio", "none"])
 
@@ -79,6 +79,9 @@ def command(
     database: Annotated[
         str | None, typer.Option(metavar="URL", help=say("Where to record the run; see weitiao runs."))
     ] = None,
+    within: Annotated[
+        str | None, typer.Option(metavar="TIME", help=say("Refuse if more is foretold, such as 90s, 10m or 2h."))
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", help=say("Seed of training; split_seed in a recipe decides what is held out.")),
@@ -105,7 +108,7 @@ def command(
             **{name: value for name, value in named.items() if value is not None},
         }
         settings |= {"text": text, "label": label, "text_b": text_b, "question": question, "group": group, "time": time}
-        settings |= {"name": name, "database": database}
+        settings |= {"name": name, "database": database, "within": seconds_of(within) if within else None}
         return tune(
             data, out, dev=dev, test=test, soft=soft, encoding=encoding, recipe=recipe, resume=resume, **settings
         )

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from weitiao import machine
+from weitiao.errors import BarMissedError
 from weitiao.languages import say
 from weitiao.progress import clock, progress
 from weitiao.terminal import tell
@@ -24,9 +25,30 @@ if TYPE_CHECKING:
     from weitiao.tuning.loop import Progress
 
 
-def learn(job: Job, network: Network, checkpoints: Checkpoints, watch: Callable[[Progress], None]) -> Learned:
+class TooLongError(BarMissedError):
+    """Learning is foretold to take longer than was allowed: ``seconds`` for ``epochs``."""
+
+    def __init__(self, seconds: float, epochs: int, within: float) -> None:
+        super().__init__(
+            say(
+                "Foretold are {seconds} for {epochs} epochs, more than the {within} that there are.",
+                seconds=clock(seconds),
+                epochs=epochs,
+                within=clock(max(0.0, within)),
+            )
+        )
+        self.seconds, self.epochs = seconds, epochs
+
+
+def learn(
+    job: Job,
+    network: Network,
+    checkpoints: Checkpoints,
+    watch: Callable[[Progress], None],
+    within: float | None = None,
+) -> Learned:
     """Through the training loop, which ``watch`` is told of: every method but the linear probe. A run that was cut
-    short goes on.
+    short goes on. Raises TooLongError where more than ``within`` seconds are foretold.
     """
     import torch
 
@@ -55,6 +77,8 @@ def learn(job: Job, network: Network, checkpoints: Checkpoints, watch: Callable[
         foretold = foretell(network, rows, job.rows["dev"], job.rows["test"], loss, schedule)
         checkpoints.about["foretold"] = asdict(foretold)
         _tell_foretold(foretold)
+        if within is not None and foretold.seconds > within:
+            raise TooLongError(foretold.seconds, schedule.epochs, within)
     score = _dev_score(job, schedule.bf16) if len(job.rows["dev"]) else None
     processes = together()
     torch.manual_seed(recipe.seed + processes.rank)  # each drops values of its own

@@ -68,6 +68,7 @@ def tune(  # noqa: PLR0913  the options of the verb
     time: str | None = None,
     name: str | None = None,
     database: str | None = None,
+    within: float | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
     """Tune a base on the labelled table ``data`` and write a bundle to ``out`` and a report to ``<out>-report``.
@@ -78,9 +79,10 @@ def tune(  # noqa: PLR0913  the options of the verb
     ``group`` column whole groups, or with a ``time`` column the newest rows. The run is recorded as one of the model
     ``name`` (default: what the table is called) in the registry at ``database`` (default: as `store.open_state`).
 
-    A run that is killed leaves checkpoints in ``<out>-checkpoint``. The same call with ``resume`` goes on there and
-    ends with the weights of an unbroken run; it starts anew where nothing was saved, and answers from the bundle where
-    that is there already.
+    Where learning is foretold to take more than ``within`` seconds, `BarMissedError` is raised and nothing learned
+    (the method head, which takes seconds, isn't held to it). A run that is killed leaves checkpoints in
+    ``<out>-checkpoint``. The same call with ``resume`` goes on there and ends with the weights of an unbroken run;
+    it starts anew where nothing was saved, and answers from the bundle where that is there already.
 
     ``soft`` names a table as `predict` writes it: texts with the probabilities that other models gave, of which the
     network learns too (distillation; self-training where it is their like).
@@ -127,7 +129,7 @@ def tune(  # noqa: PLR0913  the options of the verb
         checkpoints(place, asked.checkpoint_every, resume=resume) as keeper,
         recording(database, **known, machine=machine.describe(), weitiao=weitiao_version()) as run,
     ):
-        found = _recorded(_Kept(run, keeper, place, report, trackers), name, resolved, parts_of)
+        found = _recorded(_Kept(run, keeper, place, report, trackers, within), name, resolved, parts_of)
     return processes.told({"run": run.run, **found})
 
 
@@ -171,6 +173,7 @@ class _Kept:
     place: Path
     report: Path
     trackers: list[str]
+    within: float | None
 
 
 def _recorded(run: _Kept, name: str, resolved: Resolved[Recipe], parts_of: Callable[..., Partition]) -> dict[str, Any]:
@@ -204,7 +207,7 @@ def _tuned(run: _Kept, job: Job, tokenising: float) -> dict[str, Any]:
     run.row.note(recipe=settings, origins=job.origins, base=base.name, base_sha256=base.sha256)
     run.row.note(data=parts.where, data_fingerprint=parts.dataset.fingerprint)
     with tracking(job, run.trackers, run.row.run or run.place.name) as tracked:
-        found = deliver(job, _run(job, tokenising, run.keeper, tracked.step), run.place, run.report)
+        found = deliver(job, _run(job, tokenising, run, tracked.step), run.place, run.report)
         tracked.measured(found["metrics"])
     run.row.note(**as_run(Bundle.open(found["bundle"], found["digest"])))
     return found
@@ -347,18 +350,18 @@ def _network(job: Job) -> Network:
     return network
 
 
-def _run(job: Job, tokenising: float, keeper: Checkpoints, watch: Callable[[Progress], None]) -> Result:
+def _run(job: Job, tokenising: float, run: _Kept, watch: Callable[[Progress], None]) -> Result:
     import torch
 
     from weitiao.tuning.loop import infer
 
-    recipe = job.recipe
+    recipe, keeper = job.recipe, run.keeper
     # Sums of another number of threads differ in their last digits. Even torch's own choice is set: without, the
     # libraries below may use fewer at times.
     keeper.about.setdefault("threads", torch.get_num_threads())
     torch.set_num_threads(keeper.about["threads"])
     network = _network(job)
-    learned = learn_head(job, network) if recipe.method == "head" else learn(job, network, keeper, watch)
+    learned = learn_head(job, network) if recipe.method == "head" else learn(job, network, keeper, watch, run.within)
     bf16 = recipe.precision == "bf16"
     held, examples = ("dev", job.parts.dev) if job.parts.dev else ("train", job.parts.train)
     gold = [example.label for example in examples]

@@ -1,0 +1,1 @@
+"""Several tunings of one table, compared: the ladder."""

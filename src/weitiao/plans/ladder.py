@@ -1,0 +1,307 @@
+"""The verb ``ladder``: from the cheapest way to learn to the dearest, every rung measured, one bundle recommended."""
+
+from __future__ import annotations
+
+import json
+import time as clocks
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from weitiao import machine
+from weitiao.bundle import Bundle
+from weitiao.bundle.write import check_free, refusals_told
+from weitiao.compression.compress import compress
+from weitiao.data.load import load
+from weitiao.data.partition import Partition, partition
+from weitiao.data.soft import COLUMN as PROBABILITIES
+from weitiao.data.soft import besides
+from weitiao.data.write import open_writer
+from weitiao.errors import BarMissedError, DataError, RecipeError, require
+from weitiao.evaluation.figures import change, figures_of
+from weitiao.languages import say
+from weitiao.plans.page import ladder_page
+from weitiao.plans.rungs import RUNGS, SMALL, STUDENT, Rung, described
+from weitiao.progress import progress
+from weitiao.runtime import open_engine
+from weitiao.tasks import EXCLUSIVE, task_of, wanted
+from weitiao.terminal import tell
+from weitiao.tuning.learn import TooLongError
+from weitiao.tuning.tune import tune
+from weitiao.types import Example, Prediction
+
+BUDGET = 600.0  # seconds
+KEPT_BACK = 0.1  # of the budget, for compressing and measuring
+TEACHERS_WITHIN = 0.05  # of the best rung's dev score: what answers much worse teaches nothing
+LEAST_UNLABELLED = 500
+ROWS_AT_ONCE = 1024
+DEV_ROWS, MOST_DEV = 100, 0.3  # held out to choose by, where there are so many; else that share
+MB = 2**20
+
+
+@dataclass(slots=True)
+class _Climbed:
+    """A rung that was tuned, and what its bundle answers."""
+
+    told: dict[str, Any]
+    bundle: Bundle
+    dev: list[Prediction]
+    test: list[Prediction]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What all rungs stand on: the rows, where they are written, the call's settings, when time is up."""
+
+    parts: Partition
+    folder: Path
+    tables: dict[str, str]
+    settings: dict[str, Any]
+    until: float
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        return self.until - clocks.monotonic()
+
+
+def ladder(  # noqa: PLR0913  the options of the verb
+    data: str,
+    out: str,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    text_b: str | None = None,
+    dev: str | None = None,
+    test: str | None = None,
+    unlabelled: str | None = None,
+    encoding: str | None = None,
+    task: str = "classify",
+    base: str | None = None,
+    budget: float = BUDGET,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Climb from a linear probe by way of LoRA and full tuning to what costs more, within ``budget`` seconds.
+
+    With a table of ``unlabelled`` texts the last rung is a student, which learns from the labels and from the mean
+    answer of the best rungs before it. The best rung by the dev rows (``dev``, else rows that are held out) is
+    compressed to 8 bits. The test rows (``test``, else a fifth) are measured on at each rung and decide nothing; there
+    are none with an empty ``test``. A rung that is foretold to take longer than is left has fewer epochs, or is left
+    out. ``task`` is classify or pair.
+
+    Writes a bundle for each rung, the tables that they learned from, report.html and report.json into the folder
+    ``out``. Returns folder, rungs (name, settings, bundle, digest, dev_score, test, change, seconds, peak_memory_mb,
+    bytes, epochs, n_soft), skipped, recommended, budget, seconds, n_train, n_dev, n_test, machine, report.
+    Raises what `weitiao.tune` raises.
+    """
+    require("torch", "tune")
+    if task not in EXCLUSIVE:
+        raise RecipeError(say("The ladder is for tasks {tasks}; {task} came.", tasks=", ".join(EXCLUSIVE), task=task))
+    if not budget > 0:
+        raise RecipeError(say("The budget must be more than 0 seconds, not {given}.", given=budget))
+    began = clocks.monotonic()
+    folder = check_free(out)
+    reads = {"text": text, "label": label, "encoding": encoding, "wanted": wanted(task, {"text_b": text_b})}
+    parts = _parts(data, dev, test, seed, reads)
+    with refusals_told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    settings = {"task": task, "seed": seed, "trackers": [], **({"base": base} if base else {})}
+    ground = _Ground(parts, folder, _tables(parts, folder), settings, began + budget * (1 - KEPT_BACK))
+    texts = _unlabelled(ground, unlabelled, encoding, task) if unlabelled else []
+    climbed, skipped = _climb(ground, texts, seed)
+    best = max(climbed, key=lambda rung: rung.told["dev_score"])  # of equals the first, which is the cheapest
+    small = _compressed(ground, best, skipped, seed)
+    recommended = small or best
+    found = {
+        "folder": str(folder),
+        "rungs": [each.told for each in (*climbed, *([small] if small else []))],
+        "skipped": skipped,
+        "recommended": {"rung": best.told["name"], "bundle": recommended.told["bundle"]},
+        "budget": budget,
+        "seconds": clocks.monotonic() - began,
+        "n_train": len(parts.train),
+        "n_dev": len(parts.dev),
+        "n_test": len(parts.test),
+        "n_unlabelled": len(texts),
+        "data": parts.where,
+        "machine": machine.describe(),
+        "seed": seed,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "report": str(folder / "report.html"),
+    }
+    with refusals_told(folder):
+        (folder / "report.json").write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
+        (folder / "report.html").write_text(ladder_page(found), encoding="utf-8")
+    return found
+
+
+def _parts(data: str, dev: str | None, test: str | None, seed: int, reads: dict[str, Any]) -> Partition:
+    """Enough dev rows to choose by, where none are named."""
+    held: float | None = None
+    if not dev:
+        held = min(MOST_DEV, max(0.1, DEV_ROWS / max(1, len(load(data, **reads).examples))))
+    shares = (held, 0.0 if test == "" else 0.2)
+    parts = partition(data, dev=dev, test=test or None, shares=shares, seed=seed, **reads)
+    if not parts.dev:
+        raise DataError(say("{source} leaves no rows to choose by. Name a table of them with --dev.", source=data))
+    return parts
+
+
+def _tables(parts: Partition, folder: Path) -> dict[str, str]:
+    """Each part as a table of its own, so that every rung learns from the same rows."""
+    found = {}
+    for part in ("train", "dev", "test"):
+        rows: list[Example] = getattr(parts, part)
+        if rows:
+            found[part] = str(folder / f"{part}.csv")
+            _write(parts, found[part], rows, [{_label(parts): row.label} for row in rows])
+    return found
+
+
+def _label(parts: Partition) -> str:
+    return parts.dataset.label_column or "label"
+
+
+def _columns(parts: Partition) -> dict[str, str]:
+    """Inputs' columns by role."""
+    return {"text": parts.dataset.text_column, **parts.dataset.columns}
+
+
+def _write(parts: Partition, path: str, rows: Sequence[Example], more: Sequence[dict[str, Any]]) -> None:
+    columns = _columns(parts)
+    with open_writer(path, [*columns.values(), *more[0]]) as file:
+        file.write(
+            [
+                {**{columns[role]: value for role, value in row.inputs.items()}, **besides}
+                for row, besides in zip(rows, more, strict=True)
+            ]
+        )
+
+
+def _unlabelled(ground: _Ground, source: str, encoding: str | None, task: str) -> list[Example]:
+    parts = ground.parts
+    reads = wanted(task, {role: name for role, name in parts.dataset.columns.items() if role != "text"})
+    texts = load(source, labelled=False, encoding=encoding, wanted=reads).examples
+    kept = besides(texts, parts.dataset.examples, parts.dev, parts.test)
+    tell(
+        say(
+            "{source}: {count} unlabelled texts; {left} stand in another table, or twice.",
+            source=source,
+            count=len(kept),
+            left=len(texts) - len(kept),
+        )
+    )
+    return kept
+
+
+def _climb(ground: _Ground, texts: list[Example], seed: int) -> tuple[list[_Climbed], list[dict[str, str]]]:
+    climbed: list[_Climbed] = []
+    skipped: list[dict[str, str]] = []
+    for rung in RUNGS:
+        tell(f"\n[{rung.name}] {described(rung.name)}")
+        try:
+            more = _taught(ground, climbed, texts, seed) if rung.name == STUDENT else {}
+            climbed.append(_tuned(ground, rung, more, climbed[-1] if climbed else None, seed))
+        except BarMissedError as missed:
+            tell(str(missed))
+            skipped.append({"name": rung.name, "why": str(missed)})
+    return climbed, skipped
+
+
+def _tuned(ground: _Ground, rung: Rung, more: dict[str, Any], before: _Climbed | None, seed: int) -> _Climbed:
+    dataset, place = ground.parts.dataset, ground.folder / rung.name
+    call: dict[str, Any] = {"label": _label(ground.parts), **_columns(ground.parts)}
+    call |= {"dev": ground.tables["dev"], "test_share": 0, "name": Path(dataset.source).stem}
+    call |= {**ground.settings, **rung.settings, **more}
+    within = ground.left if before else None  # the first is there in any case
+    try:
+        answered = tune(ground.tables["train"], str(place), within=within, **call)
+    except TooLongError as missed:
+        epochs = int(missed.epochs * ground.left / missed.seconds)
+        if epochs < 1:
+            raise
+        tell(say("There is time for {epochs} epochs.", epochs=epochs))
+        answered = tune(ground.tables["train"], str(place), epochs=epochs, **call)
+    bundle = Bundle.open(place)
+    return _measured(ground, rung.name, bundle, before, answered | {"settings": dict(rung.settings)}, seed)
+
+
+def _measured(
+    ground: _Ground, name: str, bundle: Bundle, before: _Climbed | None, answered: dict[str, Any], seed: int
+) -> _Climbed:
+    """What the bundle answers, its figures, and the change from the rung ``before`` on the dev rows, paired."""
+    parts, engine = ground.parts, open_engine(bundle)
+    dev, test = (engine.predict([row.inputs for row in rows]) for rows in (parts.dev, parts.test))
+    figures = figures_of(bundle.info, parts.test, test, seed) if parts.test else {}
+    told = {
+        "name": name,
+        "settings": answered.get("settings", {}),
+        "bundle": str(bundle.path),
+        "digest": bundle.digest,
+        "dev_score": task_of(bundle.info.task).score(bundle.info, parts.dev, dev),
+        "dev_accuracy": sum(a.label == row.label for a, row in zip(dev, parts.dev, strict=True)) / len(dev),
+        "test": {"metrics": figures.get("metrics", {}), "intervals": figures.get("intervals", {})},
+        "change": _change(bundle, parts.dev, dev, before.dev if before else None, seed),
+        "test_change": _change(bundle, parts.test, test, before.test if before else None, seed),
+        "seconds": answered.get("seconds"),
+        "peak_memory_mb": answered.get("peak_memory_mb"),
+        "epochs": answered.get("recipe", {}).get("epochs"),
+        "n_soft": answered.get("n_soft", 0),
+        "texts_per_second": answered.get("texts_per_second"),
+        "bytes": sum(file.stat().st_size for file in bundle.path.rglob("*") if file.is_file()),
+    }
+    return _Climbed(told, bundle, dev, test)
+
+
+def _change(
+    bundle: Bundle, rows: list[Example], now: list[Prediction], before: list[Prediction] | None, seed: int
+) -> dict[str, float] | None:
+    if not before or not rows:
+        return None
+    found = change(bundle.info, rows, now, before, seed)["accuracy"]
+    return {"value": found.value, "low": found.low, "high": found.high}
+
+
+def _taught(ground: _Ground, climbed: list[_Climbed], texts: list[Example], seed: int) -> dict[str, Any]:
+    """As many unlabelled texts as there is time for, with the mean answer of the best rungs; raises BarMissedError."""
+    import numpy as np
+
+    if not texts:
+        raise BarMissedError(say("There are no unlabelled texts to learn from (--unlabelled)."))
+    best = max(each.told["dev_score"] for each in climbed)
+    teachers = [each for each in climbed if each.told["dev_score"] >= best - TEACHERS_WITHIN]
+    rates = [each.told["texts_per_second"] for each in climbed if each.told["settings"].get("method") != "head"]
+    if not rates:
+        raise BarMissedError(say("There is no time left for a student."))
+    passes = 2 / max(rates) + len(teachers) / (3 * max(rates))  # answering takes a third of a step
+    count = min(len(texts), int(ground.left * (1 - KEPT_BACK) / passes))
+    if count < min(LEAST_UNLABELLED, len(texts)):
+        raise BarMissedError(say("There is no time left for a student."))
+    chosen = [texts[at] for at in np.random.default_rng(seed).permutation(len(texts))[:count]]
+    mean: dict[int, dict[str, float]] = {at: {} for at in range(count)}
+    for teacher in teachers:
+        engine = open_engine(teacher.bundle)
+        with progress(say("Answering {n} texts", n=f"{count:,}"), count) as advance:
+            for start in range(0, count, ROWS_AT_ONCE):
+                some = engine.predict([row.inputs for row in chosen[start : start + ROWS_AT_ONCE]])
+                for at, answer in enumerate(some, start):
+                    for label, share in answer.probabilities.items():
+                        mean[at][label] = mean[at].get(label, 0.0) + share / len(teachers)
+                advance(len(some))
+    path = str(ground.folder / "soft.csv")
+    _write(ground.parts, path, chosen, [{PROBABILITIES: json.dumps(shares)} for shares in mean.values()])
+    return {"soft": path}
+
+
+def _compressed(ground: _Ground, best: _Climbed, skipped: list[dict[str, str]], seed: int) -> _Climbed | None:
+    tell(f"\n[{SMALL}] {described(SMALL)}")
+    began = clocks.monotonic()
+    try:
+        found = compress(best.bundle.path, ground.folder / SMALL, seed=seed)
+    except BarMissedError as missed:
+        tell(str(missed))
+        skipped.append({"name": SMALL, "why": str(missed)})
+        return None
+    return _measured(ground, SMALL, Bundle.open(found["bundle"]), best, {"seconds": clocks.monotonic() - began}, seed)

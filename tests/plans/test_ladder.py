@@ -1,0 +1,133 @@
+"""The ladder: which rungs it climbs, what it recommends and why, and that its budget holds."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+import weitiao
+from weitiao.errors import BarMissedError, DataError, OutputError, RecipeError
+from weitiao.plans import ladder as module
+from weitiao.progress import seconds_of
+
+
+def write(path: Path, rows: list[tuple[str, ...]]) -> str:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def climbed(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, sentences: Any, reviews: Path) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("ladder")
+    texts = [(f"{text}，第{n}次",) for n in range(3) for text, _ in sentences]
+    unlabelled = write(folder / "unlabelled.csv", [("text",), *texts, (sentences[0][0],)])
+    return weitiao.ladder(str(reviews), str(folder / "out"), base=str(tiny_bert), unlabelled=unlabelled, budget=300)
+
+
+def test_every_rung_is_tuned_and_measured(climbed: dict[str, Any]) -> None:
+    names = [each["name"] for each in climbed["rungs"]]
+    missing = {each["name"] for each in climbed["skipped"]}
+    assert names[:5] == ["probe", "lora", "full", "robust", "student"]
+    assert set(names) | missing == {"probe", "lora", "full", "robust", "student", "int8"}
+    assert (climbed["n_train"], climbed["n_dev"], climbed["n_test"]) == (45, 19, 16)
+    for each in climbed["rungs"]:
+        assert weitiao.bundle.verify(each["bundle"]) == each["digest"]
+        assert 0 <= each["dev_accuracy"] <= 1
+        assert each["test"]["intervals"]["accuracy"]["low"] <= each["test"]["metrics"]["accuracy"]
+        assert (each["change"] is None) == (each["name"] == "probe")
+    assert climbed == json.loads((Path(climbed["folder"]) / "report.json").read_text(encoding="utf-8"))
+
+
+def test_it_recommends_the_best_on_dev_and_of_equals_the_cheapest(climbed: dict[str, Any]) -> None:
+    tuned = [each for each in climbed["rungs"] if each["name"] != "int8"]
+    best = max(each["dev_score"] for each in tuned)
+    first = next(each for each in tuned if each["dev_score"] == best)
+    assert climbed["recommended"]["rung"] == first["name"]
+    small = [each for each in climbed["rungs"] if each["name"] == "int8"]
+    assert climbed["recommended"]["bundle"] == (small[0] if small else first)["bundle"]
+
+
+def test_the_student_learned_from_unlabelled_texts_alone(climbed: dict[str, Any], sentences: Any) -> None:
+    student = next(each for each in climbed["rungs"] if each["name"] == "student")
+    with (Path(climbed["folder"]) / "soft.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert climbed["n_unlabelled"] == 240, "the last one stands in the labelled table"
+    assert student["n_soft"] == len(rows) <= 240
+    assert not {row["text"] for row in rows} & {text for text, _ in sentences}
+    for row in rows:
+        assert sum(json.loads(row["probabilities"]).values()) == pytest.approx(1)
+
+
+def test_the_page_shows_every_rung(climbed: dict[str, Any]) -> None:
+    html = Path(climbed["report"]).read_text(encoding="utf-8")
+    for each in climbed["rungs"]:
+        assert f">{each['name']}<" in html
+    assert "<svg" in html
+    assert "http://" not in html.replace("http://www.w3.org", "")
+
+
+def test_a_small_budget_leaves_out_what_takes_too_long(tmp_path: Path, tiny_bert: Path, reviews: Path) -> None:
+    out = tmp_path / "out"
+    found = weitiao.ladder(str(reviews), str(out), base=str(tiny_bert), budget=0.001, test="")
+    assert found["rungs"][0]["name"] == "probe"
+    assert {"lora", "full", "robust", "student"} <= {each["name"] for each in found["skipped"]}
+    assert found["n_test"] == 0
+    assert not (out / "test.csv").exists()
+    assert Path(found["report"]).is_file()
+
+
+def test_epochs_are_fewer_where_that_is_enough(
+    tmp_path: Path, tiny_bert: Path, reviews: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[float | None, int | None]] = []
+
+    def slow(data: str, out: str, **call: Any) -> dict[str, Any]:
+        asked.append((call.get("within"), call.get("epochs")))
+        if call.get("method") != "head" and "epochs" not in call:
+            raise module.TooLongError(1000.0, 10, call["within"])
+        return weitiao.tune(data, out, **{**call, "epochs": 1} if call.get("method") != "head" else call)
+
+    monkeypatch.setattr(module, "tune", slow)
+    found = weitiao.ladder(str(reviews), str(tmp_path / "out"), base=str(tiny_bert), budget=600, test="")
+    assert [each["name"] for each in found["rungs"]][:4] == ["probe", "lora", "full", "robust"]
+    assert {epochs for within, epochs in asked if within is None and epochs} <= {4, 5}
+
+
+def test_tune_refuses_what_is_foretold_to_take_too_long(tmp_path: Path, tiny_bert: Path, reviews: Path) -> None:
+    with pytest.raises(BarMissedError, match="Foretold are") as missed:
+        weitiao.tune(str(reviews), str(tmp_path / "out"), base=str(tiny_bert), epochs=900, within=0.01, trackers=[])
+    assert isinstance(missed.value, module.TooLongError)
+    assert missed.value.epochs == 900
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_it_cannot_climb_is_told(tmp_path: Path, reviews: Path, tiny_bert: Path) -> None:
+    for call, error, match in (
+        ({"task": "tag"}, RecipeError, "tasks classify, pair"),
+        ({"budget": 0.0}, RecipeError, "more than 0"),
+        ({"unlabelled": "nowhere.csv", "base": str(tiny_bert)}, DataError, "nowhere.csv"),
+    ):
+        with pytest.raises(error, match=match):
+            weitiao.ladder(str(reviews), str(tmp_path / "out"), **call)
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").touch()
+    with pytest.raises(OutputError, match="already there"):
+        weitiao.ladder(str(reviews), str(tmp_path / "taken"))
+
+
+@pytest.mark.parametrize(("given", "seconds"), [("90s", 90), ("10m", 600), ("1.5H", 5400), ("30", 30)])
+def test_times(given: str, seconds: float) -> None:
+    assert seconds_of(given) == seconds
+
+
+@pytest.mark.parametrize("given", ["", "m", "ten", "-3m", "0", "nan", "inf"])
+def test_what_is_no_time(given: str) -> None:
+    with pytest.raises(RecipeError, match="90s, 10m or 2h"):
+        seconds_of(given)
