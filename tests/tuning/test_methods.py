@@ -231,10 +231,23 @@ def test_the_head_takes_the_penalty_that_is_best_on_dev(network: Callable[..., A
 
     with torch.no_grad():
         answers = made.head(torch.from_numpy(known[60:])).argmax(1).numpy()
-    best = max(row["dev_metric"] for row in history)
-    assert f1_score(gold[60:], answers, average="macro") == pytest.approx(best)
+    best = max(history, key=lambda row: row["judged_by"])
+    assert f1_score(gold[60:], answers, average="macro") == pytest.approx(best["dev_metric"])
     losses = [row["loss"] for row in history]
     assert losses == sorted(losses, reverse=True), "a weaker penalty fits the training rows better"
+
+
+def test_few_dev_rows_are_joined_by_training_rows_that_a_fit_left_out(network: Callable[..., Any]) -> None:
+    known, gold = features(2)
+    gold[::3] = 1 - gold[::3]  # nothing fits these
+    few = (known[:4], gold[:4])
+    told = head.fit(network(), Recipe(method="head"), (known[4:104], gold[4:104]), few)
+    assert len({row["dev_metric"] for row in told}) <= 5, "four rows can't give many figures"
+    assert [row["judged_by"] for row in told] != [row["dev_metric"] for row in told]
+    many = np.tile(known, (6, 1)), np.tile(gold, 6)
+    assert len(many[1]) > head.FEW
+    told = head.fit(network(), Recipe(method="head"), many, few)
+    assert [row["judged_by"] for row in told] == [row["dev_metric"] for row in told]
 
 
 def test_a_feature_that_never_varies_does_no_harm(network: Callable[..., Any]) -> None:
