@@ -36,6 +36,8 @@ BUDGET = 600.0  # seconds
 KEPT_BACK = 0.1  # of the budget, for compressing and measuring
 TEACHERS_WITHIN = 0.05  # of the best rung's dev score: what answers much worse teaches nothing
 LEAST_UNLABELLED = 500
+SAMPLE = 500  # texts that the time of answering is measured on
+STEP, PASSES = 3.5, 2  # learning from a text takes as long as answering so often; how often a student reads each
 ROWS_AT_ONCE = 1024
 DEV_ROWS, MOST_DEV = 100, 0.3  # held out to choose by, where there are so many; else that share
 MB = 2**20
@@ -272,14 +274,15 @@ def _taught(ground: _Ground, climbed: list[_Climbed], texts: list[Example], seed
         raise BarMissedError(say("There are no unlabelled texts to learn from (--unlabelled)."))
     best = max(each.told["dev_score"] for each in climbed)
     teachers = [each for each in climbed if each.told["dev_score"] >= best - TEACHERS_WITHIN]
-    rates = [each.told["texts_per_second"] for each in climbed if each.told["settings"].get("method") != "head"]
-    if not rates:
-        raise BarMissedError(say("There is no time left for a student."))
-    passes = 2 / max(rates) + len(teachers) / (3 * max(rates))  # answering takes a third of a step
-    count = min(len(texts), int(ground.left * (1 - KEPT_BACK) / passes))
+    order = [texts[at] for at in np.random.default_rng(seed).permutation(len(texts))]
+    began = clocks.monotonic()
+    sample = [row.inputs for row in order[:SAMPLE]]
+    open_engine(teachers[0].bundle).predict(sample)
+    each_text = (clocks.monotonic() - began) / len(sample) * (len(teachers) + PASSES * STEP)
+    count = min(len(texts), int(ground.left * (1 - KEPT_BACK) / each_text))
     if count < min(LEAST_UNLABELLED, len(texts)):
         raise BarMissedError(say("There is no time left for a student."))
-    chosen = [texts[at] for at in np.random.default_rng(seed).permutation(len(texts))[:count]]
+    chosen = order[:count]
     mean: dict[int, dict[str, float]] = {at: {} for at in range(count)}
     for teacher in teachers:
         engine = open_engine(teacher.bundle)
