@@ -773,6 +773,7 @@ CHINESE: dict[str, str] = {
     "The budget must be more than 0 seconds, not {given}.": "时间预算应大于 0 秒，收到的是 {given}。",
     "{source} leaves no rows to choose by. Name a table of them with --dev.": "{source} 没有留下可用于挑选的行。请用 --dev 指定一个表格。",
     "There are no unlabelled texts to learn from (--unlabelled).": "没有可供学习的无标签文本（--unlabelled）。",
+    "Of the dev rows the teachers ({names}) have {teachers} right, words alone {words}.": "在验证行上，教师（{names}）答对 {teachers}，仅凭字词答对 {words}。",
     "There is no time left for a student.": "剩余时间不够训练学生模型。",
     "There is time for {epochs} epochs.": "剩余时间够训练 {epochs} 轮。",
     # plans/page.py

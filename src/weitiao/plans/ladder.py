@@ -20,11 +20,11 @@ from weitiao.data.soft import COLUMN as PROBABILITIES
 from weitiao.data.soft import besides
 from weitiao.data.write import open_writer
 from weitiao.errors import BarMissedError, DataError, RecipeError, require
-from weitiao.evaluation.figures import change, figures_of
+from weitiao.evaluation.figures import change, figures_of, matrix
 from weitiao.languages import say
 from weitiao.plans.page import ladder_page
 from weitiao.plans.rungs import RUNGS, SMALL, STUDENT, Rung, described
-from weitiao.progress import progress
+from weitiao.plans.teaching import answered, with_words
 from weitiao.runtime import open_engine
 from weitiao.tasks import EXCLUSIVE, task_of, wanted
 from weitiao.terminal import tell
@@ -38,7 +38,6 @@ TEACHERS_WITHIN = 0.05  # of the best rung's dev score: what answers much worse 
 LEAST_UNLABELLED = 500
 SAMPLE = 500  # texts that the time of answering is measured on
 STEP, PASSES = 3.5, 2  # learning from a text takes as long as answering so often; how often a student reads each
-ROWS_AT_ONCE = 1024
 DEV_ROWS, MOST_DEV = 100, 0.3  # held out to choose by, where there are so many; else that share
 MB = 2**20
 
@@ -282,19 +281,26 @@ def _taught(ground: _Ground, climbed: list[_Climbed], texts: list[Example], seed
     count = min(len(texts), int(ground.left * (1 - KEPT_BACK) / each_text))
     if count < min(LEAST_UNLABELLED, len(texts)):
         raise BarMissedError(say("There is no time left for a student."))
-    chosen = order[:count]
-    mean: dict[int, dict[str, float]] = {at: {} for at in range(count)}
-    for teacher in teachers:
-        engine = open_engine(teacher.bundle)
-        with progress(say("Answering {n} texts", n=f"{count:,}"), count) as advance:
-            for start in range(0, count, ROWS_AT_ONCE):
-                some = engine.predict([row.inputs for row in chosen[start : start + ROWS_AT_ONCE]])
-                for at, answer in enumerate(some, start):
-                    for label, share in answer.probabilities.items():
-                        mean[at][label] = mean[at].get(label, 0.0) + share / len(teachers)
-                advance(len(some))
+    chosen = [row.inputs for row in order[:count]]
+    labels, bundles = ground.parts.labels, [each.bundle for each in teachers]
+    shares = np.array([sum(row.label == label for row in ground.parts.train) for label in labels], dtype=np.float64)
+    dev = (
+        [row.inputs for row in ground.parts.dev],
+        np.mean([matrix(labels, each.dev) for each in teachers], axis=0),
+        np.array([labels.index(row.label or "") for row in ground.parts.dev]),
+    )
+    taught, judged = with_words(answered(bundles, chosen), chosen, shares / shares.sum(), dev)
+    if judged:
+        tell(
+            say(
+                "Of the dev rows the teachers ({names}) have {teachers} right, words alone {words}.",
+                names=", ".join(each.told["name"] for each in teachers),
+                **{name: f"{share:.1%}" for name, share in judged.items()},
+            )
+        )
     path = str(ground.folder / "soft.csv")
-    _write(ground.parts, path, chosen, [{PROBABILITIES: json.dumps(shares)} for shares in mean.values()])
+    rows = [{PROBABILITIES: json.dumps(dict(zip(labels, row, strict=True)))} for row in taught.round(6).tolist()]
+    _write(ground.parts, path, order[:count], rows)
     return {"soft": path}
 
 

@@ -25,7 +25,7 @@ RUNGS = (
     Rung("lora", {"method": "lora"}),
     Rung("full", {"method": "full"}),
     Rung("robust", {"method": "full", "rdrop": 1.0, "fgm": 0.5}),
-    Rung(STUDENT, {"method": "full"}),
+    Rung(STUDENT, {"method": "full", "epochs": 2}),
 )
 
 
