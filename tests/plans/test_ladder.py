@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 pytest.importorskip("torch")
 
 import weitiao
-from weitiao.errors import BarMissedError, DataError, OutputError, RecipeError
+from weitiao.errors import BarMissedError, BaseModelError, DataError, OutputError, RecipeError
 from weitiao.plans import ladder as module
 from weitiao.progress import seconds_of
 
@@ -73,6 +74,27 @@ def test_the_page_shows_every_rung(climbed: dict[str, Any]) -> None:
     assert "http://" not in html.replace("http://www.w3.org", "")
 
 
+def test_a_call_that_was_cut_short_goes_on(
+    climbed: dict[str, Any], tmp_path: Path, tiny_bert: Path, reviews: Path, sentences: Any
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(climbed["folder"], out)
+    for lost in ("robust", "robust-report", "student", "student-report", "int8", "report.json"):
+        place = out / lost
+        shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+    texts = [(f"{text}，第{n}次",) for n in range(3) for text, _ in sentences]
+    call = {"base": str(tiny_bert), "unlabelled": write(tmp_path / "unlabelled.csv", [("text",), *texts])}
+    with pytest.raises(OutputError, match="already there"):
+        weitiao.ladder(str(reviews), str(out), budget=300, **call)
+    found = weitiao.ladder(str(reviews), str(out), budget=300, resume=True, **call)
+    assert [each["name"] for each in found["rungs"]][:5] == ["probe", "lora", "full", "robust", "student"]
+    before = {each["name"]: each["digest"] for each in climbed["rungs"]}
+    after = {each["name"]: each["digest"] for each in found["rungs"]}
+    assert [after[name] == before[name] for name in ("probe", "lora", "full")] == [True] * 3
+    again = weitiao.ladder(str(reviews), str(out), budget=300, resume=True, **call)
+    assert {each["name"]: each["digest"] for each in again["rungs"]} == after, "all of it is there"
+
+
 def test_a_small_budget_leaves_out_what_takes_too_long(tmp_path: Path, tiny_bert: Path, reviews: Path) -> None:
     out = tmp_path / "out"
     found = weitiao.ladder(str(reviews), str(out), base=str(tiny_bert), budget=0.001, test="")
@@ -113,9 +135,11 @@ def test_what_it_cannot_climb_is_told(tmp_path: Path, reviews: Path, tiny_bert: 
         ({"task": "tag"}, RecipeError, "tasks classify, pair"),
         ({"budget": 0.0}, RecipeError, "more than 0"),
         ({"unlabelled": "nowhere.csv", "base": str(tiny_bert)}, DataError, "nowhere.csv"),
+        ({"base": "nobody"}, BaseModelError, "nobody"),
     ):
         with pytest.raises(error, match=match):
             weitiao.ladder(str(reviews), str(tmp_path / "out"), **call)
+    assert not (tmp_path / "out").exists()
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
     with pytest.raises(OutputError, match="already there"):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Encoding, Json, Label, Seed, Text, TextB, answer, percent, with_interval
+from weitiao.cli.answer import Encoding, Json, Label, Resume, Seed, Text, TextB, answer, percent, with_interval
 from weitiao.languages import say
 from weitiao.progress import clock, seconds_of
 from weitiao.terminal import echo
@@ -36,15 +36,17 @@ def command(
         str | None, typer.Option(metavar="DATA", help=say("Table to measure on; else rows are held out."))
     ] = None,
     encoding: Encoding = None,
+    resume: Resume = False,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
     def work() -> dict[str, Any]:
         from weitiao.plans.ladder import ladder
 
-        columns = {"text": text, "label": label, "text_b": text_b}
-        tables = {"dev": dev, "test": test, "unlabelled": unlabelled, "encoding": encoding}
-        return ladder(data, out, **columns, **tables, task=task, base=base, budget=seconds_of(budget), seed=seed)
+        columns: dict[str, Any] = {"text": text, "label": label, "text_b": text_b}
+        tables: dict[str, Any] = {"dev": dev, "test": test, "unlabelled": unlabelled, "encoding": encoding}
+        how: dict[str, Any] = {"task": task, "base": base, "budget": seconds_of(budget), "resume": resume, "seed": seed}
+        return ladder(data, out, **columns, **tables, **how)
 
     answer(json, work, _show)
 

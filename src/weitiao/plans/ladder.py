@@ -12,6 +12,7 @@ from typing import Any
 
 from weitiao import machine
 from weitiao.bundle import Bundle
+from weitiao.bundle.manifest import MANIFEST
 from weitiao.bundle.write import check_free, refusals_told
 from weitiao.compression.compress import compress
 from weitiao.data.load import load
@@ -25,10 +26,12 @@ from weitiao.languages import say
 from weitiao.plans.page import ladder_page
 from weitiao.plans.rungs import RUNGS, SMALL, STUDENT, Rung, described
 from weitiao.plans.teaching import answered, with_words
+from weitiao.pretrained.bases import resolve
 from weitiao.runtime import open_engine
 from weitiao.tasks import EXCLUSIVE, task_of, wanted
 from weitiao.terminal import tell
 from weitiao.tuning.learn import TooLongError
+from weitiao.tuning.recipe import Recipe
 from weitiao.tuning.tune import tune
 from weitiao.types import Example, Prediction
 
@@ -39,7 +42,7 @@ LEAST_UNLABELLED = 500
 SAMPLE = 500  # texts that the time of answering is measured on
 STEP, PASSES = 3.5, 2  # learning from a text takes as long as answering so often; how often a student reads each
 DEV_ROWS, MOST_DEV = 100, 0.3  # held out to choose by, where there are so many; else that share
-MB = 2**20
+TRAIN = "train.csv"
 
 
 @dataclass(slots=True)
@@ -82,6 +85,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
     task: str = "classify",
     base: str | None = None,
     budget: float = BUDGET,
+    resume: bool = False,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Climb from a linear probe by way of LoRA and full tuning to what costs more, within ``budget`` seconds.
@@ -90,7 +94,8 @@ def ladder(  # noqa: PLR0913  the options of the verb
     answer of the best rungs before it. The best rung by the dev rows (``dev``, else rows that are held out) is
     compressed to 8 bits. The test rows (``test``, else a fifth) are measured on at each rung and decide nothing; there
     are none with an empty ``test``. A rung that is foretold to take longer than is left has fewer epochs, or is left
-    out. ``task`` is classify or pair.
+    out. ``task`` is classify or pair. With ``resume`` a call that was cut short goes on: rungs that are there stay, and
+    the budget begins anew.
 
     Writes a bundle for each rung, the tables that they learned from, report.html and report.json into the folder
     ``out``. Returns folder, rungs (name, settings, bundle, digest, dev_score, test, change, seconds, peak_memory_mb,
@@ -103,14 +108,15 @@ def ladder(  # noqa: PLR0913  the options of the verb
     if not budget > 0:
         raise RecipeError(say("The budget must be more than 0 seconds, not {given}.", given=budget))
     began = clocks.monotonic()
-    folder = check_free(out)
+    folder = Path(out).expanduser().resolve() if resume and (Path(out) / TRAIN).is_file() else check_free(out)
     reads = {"text": text, "label": label, "encoding": encoding, "wanted": wanted(task, {"text_b": text_b})}
     parts = _parts(data, dev, test, seed, reads)
+    texts = _unlabelled(parts, unlabelled, encoding, task) if unlabelled else []
+    settings = {"task": task, "seed": seed, "trackers": [], "resume": resume, **({"base": base} if base else {})}
+    resolve(base or Recipe().base)  # an unknown one is told before anything is written
     with refusals_told(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    settings = {"task": task, "seed": seed, "trackers": [], **({"base": base} if base else {})}
     ground = _Ground(parts, folder, _tables(parts, folder), settings, began + budget * (1 - KEPT_BACK))
-    texts = _unlabelled(ground, unlabelled, encoding, task) if unlabelled else []
     climbed, skipped = _climb(ground, texts, seed)
     best = max(climbed, key=lambda rung: rung.told["dev_score"])  # of equals the first, which is the cheapest
     small = _compressed(ground, best, skipped, seed)
@@ -181,8 +187,7 @@ def _write(parts: Partition, path: str, rows: Sequence[Example], more: Sequence[
         )
 
 
-def _unlabelled(ground: _Ground, source: str, encoding: str | None, task: str) -> list[Example]:
-    parts = ground.parts
+def _unlabelled(parts: Partition, source: str, encoding: str | None, task: str) -> list[Example]:
     reads = wanted(task, {role: name for role, name in parts.dataset.columns.items() if role != "text"})
     texts = load(source, labelled=False, encoding=encoding, wanted=reads).examples
     kept = besides(texts, parts.dataset.examples, parts.dev, parts.test)
@@ -269,6 +274,9 @@ def _taught(ground: _Ground, climbed: list[_Climbed], texts: list[Example], seed
     """As many unlabelled texts as there is time for, with the mean answer of the best rungs; raises BarMissedError."""
     import numpy as np
 
+    path = ground.folder / "soft.csv"
+    if path.is_file() and (ground.folder / STUDENT / MANIFEST).is_file():  # going on after the student
+        return {"soft": str(path)}
     if not texts:
         raise BarMissedError(say("There are no unlabelled texts to learn from (--unlabelled)."))
     best = max(each.told["dev_score"] for each in climbed)
@@ -298,19 +306,19 @@ def _taught(ground: _Ground, climbed: list[_Climbed], texts: list[Example], seed
                 **{name: f"{share:.1%}" for name, share in judged.items()},
             )
         )
-    path = str(ground.folder / "soft.csv")
     rows = [{PROBABILITIES: json.dumps(dict(zip(labels, row, strict=True)))} for row in taught.round(6).tolist()]
-    _write(ground.parts, path, order[:count], rows)
-    return {"soft": path}
+    _write(ground.parts, str(path), order[:count], rows)
+    return {"soft": str(path)}
 
 
 def _compressed(ground: _Ground, best: _Climbed, skipped: list[dict[str, str]], seed: int) -> _Climbed | None:
     tell(f"\n[{SMALL}] {described(SMALL)}")
-    began = clocks.monotonic()
+    began, place = clocks.monotonic(), ground.folder / SMALL
     try:
-        found = compress(best.bundle.path, ground.folder / SMALL, seed=seed)
+        if not (place / MANIFEST).is_file():
+            compress(best.bundle.path, place, seed=seed)
     except BarMissedError as missed:
         tell(str(missed))
         skipped.append({"name": SMALL, "why": str(missed)})
         return None
-    return _measured(ground, SMALL, Bundle.open(found["bundle"]), best, {"seconds": clocks.monotonic() - began}, seed)
+    return _measured(ground, SMALL, Bundle.open(place), best, {"seconds": clocks.monotonic() - began}, seed)
