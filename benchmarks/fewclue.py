@@ -70,7 +70,8 @@ def split(folder: Path, number: int, budget: float, place: Path, base: str) -> d
         held = {key(row, names) for row in test}
         rows = [row for row in read(folder / "unlabeled.json") if all(row.get(name) for name in names)]
         rows = [{name: row[name] for name in names} for row in rows if key(row, names) not in held]
-        tables["unlabelled"] = write(place / "unlabelled.csv", rows, names)
+        if rows:
+            tables["unlabelled"] = write(place / "unlabelled.csv", rows, names)
     columns = {"text": "text", "label": "label"} | ({"text_b": "text_b"} if len(names) > 1 else {})
     began = time.perf_counter()
     climbed = weitiao.ladder(

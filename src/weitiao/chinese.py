@@ -768,7 +768,9 @@ CHINESE: dict[str, str] = {
     "Other programs keep {share:.0%} of the processor busy: training may be many times slower. Stop them, or start Python with OMP_WAIT_POLICY=PASSIVE.": "其他程序占用了 {share:.0%} 的处理器：训练可能会慢很多倍。请停止这些程序，或在启动 Python 时设置 OMP_WAIT_POLICY=PASSIVE。",
     "Other programs keep {share:.0%} of the processor busy: our threads give way to them (OMP_WAIT_POLICY=PASSIVE), and this will take longer than on an idle machine.": "其他程序占用了 {share:.0%} 的处理器：本程序的线程会让出处理器（OMP_WAIT_POLICY=PASSIVE），用时会比空闲的机器更长。",
     # plans/ladder.py
-    "{source}: {count} unlabelled texts; {left} stand in another table, or twice.": "{source}：{count} 条无标签文本；{left} 条已在其他表格中或重复。",
+    "{source}: {count} unlabelled texts; {left} stand in another table, or twice; {aside} rows set aside.": "{source}：{count} 条无标签文本；{left} 条已在其他表格中或重复；搁置 {aside} 行。",
+    "{folder} was begun with another {names}. Name another folder.": "{folder} 是用不同的 {names} 开始的。请指定另一个文件夹。",
+    "There is no time left.": "没有剩余时间。",
     "The ladder is for tasks {tasks}; {task} came.": "阶梯只适用于任务 {tasks}，收到的是 {task}。",
     "The budget must be more than 0 seconds, not {given}.": "时间预算应大于 0 秒，收到的是 {given}。",
     "{source} leaves no rows to choose by. Name a table of them with --dev.": "{source} 没有留下可用于挑选的行。请用 --dev 指定一个表格。",
@@ -1144,6 +1146,7 @@ CHINESE: dict[str, str] = {
     # tuning/together.py
     "WORLD_SIZE is {world}, but {missing} is not set: start the processes with torchrun or accelerate launch, or unset WORLD_SIZE.": "WORLD_SIZE 为 {world}，但没有设置 {missing}：请用 torchrun 或 accelerate launch 启动各进程，或取消 WORLD_SIZE。",
     # tuning/tune.py
+    "--within is for one process: the others don't know what the first foretells.": "--within 只适用于单个进程：其他进程不知道第一个进程的预计。",
     "--soft is for one class of several (tasks {tasks}) and for methods that are trained, not for head.": "--soft 只适用于多选一的任务（{tasks}）以及需要训练的方法，不适用于 head。",
     "{source}: {count} texts with probabilities to learn from; {left} stand in another table, or twice.": "{source}：另有 {count} 条带概率的文本用于学习；{left} 条已在其他表格中或重复。",
     "--resume goes on with one process: what the others had drawn isn't kept.": "--resume 只能用一个进程继续：其他进程的随机状态没有保存。",

@@ -13,7 +13,14 @@ import pytest
 pytest.importorskip("torch")
 
 import weitiao
-from weitiao.errors import BarMissedError, BaseModelError, DataError, OutputError, RecipeError
+from weitiao.errors import (
+    BarMissedError,
+    BaseModelError,
+    DataError,
+    MissingExtraError,
+    OutputError,
+    RecipeError,
+)
 from weitiao.plans import ladder as module
 from weitiao.progress import seconds_of
 
@@ -57,8 +64,8 @@ def test_it_recommends_the_best_on_dev_and_of_equals_the_cheapest(climbed: dict[
 
 def test_the_student_learned_from_unlabelled_texts_alone(climbed: dict[str, Any], sentences: Any) -> None:
     student = next(each for each in climbed["rungs"] if each["name"] == "student")
-    with (Path(climbed["folder"]) / "soft.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    with (Path(climbed["folder"]) / "soft.jsonl").open(encoding="utf-8", newline="") as file:
+        rows = [json.loads(line) for line in file]
     assert climbed["n_unlabelled"] == 240, "the last one stands in the labelled table"
     assert student["n_soft"] == len(rows) <= 240
     assert not {row["text"] for row in rows} & {text for text, _ in sentences}
@@ -83,7 +90,7 @@ def test_a_call_that_was_cut_short_goes_on(
         place = out / lost
         shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
     texts = [(f"{text}，第{n}次",) for n in range(3) for text, _ in sentences]
-    call = {"base": str(tiny_bert), "unlabelled": write(tmp_path / "unlabelled.csv", [("text",), *texts])}
+    call = {"base": str(tiny_bert), "unlabelled": write(tmp_path / "u.csv", [("text",), *texts, (sentences[0][0],)])}
     with pytest.raises(OutputError, match="already there"):
         weitiao.ladder(str(reviews), str(out), budget=300, **call)
     found = weitiao.ladder(str(reviews), str(out), budget=300, resume=True, **call)
@@ -101,25 +108,87 @@ def test_a_small_budget_leaves_out_what_takes_too_long(tmp_path: Path, tiny_bert
     assert found["rungs"][0]["name"] == "probe"
     assert {"lora", "full", "robust", "student"} <= {each["name"] for each in found["skipped"]}
     assert found["n_test"] == 0
-    assert not (out / "test.csv").exists()
+    assert not (out / "test.jsonl").exists()
     assert Path(found["report"]).is_file()
 
 
-def test_epochs_are_fewer_where_that_is_enough(
-    tmp_path: Path, tiny_bert: Path, reviews: Path, monkeypatch: pytest.MonkeyPatch
+def test_epochs_are_fewer_where_that_is_enough_and_stay_so_for_a_call_that_goes_on(
+    tmp_path: Path, tiny_bert: Path, reviews: Path, sentences: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[float | None, int | None]] = []
+    asked: list[tuple[str, int | None]] = []
 
     def slow(data: str, out: str, **call: Any) -> dict[str, Any]:
-        asked.append((call.get("within"), call.get("epochs")))
-        if call.get("method") != "head" and "epochs" not in call:
+        if call.get("within") is not None:
             raise module.TooLongError(1000.0, 10, call["within"])
+        asked.append((Path(out).name, call.get("epochs")))
         return weitiao.tune(data, out, **{**call, "epochs": 1} if call.get("method") != "head" else call)
 
     monkeypatch.setattr(module, "tune", slow)
-    found = weitiao.ladder(str(reviews), str(tmp_path / "out"), base=str(tiny_bert), budget=600, test="")
-    assert [each["name"] for each in found["rungs"]][:4] == ["probe", "lora", "full", "robust"]
-    assert {epochs for within, epochs in asked if within is None and epochs} <= {4, 5}
+    unlabelled = write(tmp_path / "unlabelled.csv", [("text",), *((f"{text}！？",) for text, _ in sentences)])
+    call = {"base": str(tiny_bert), "test": "", "unlabelled": unlabelled}
+    found = weitiao.ladder(str(reviews), str(tmp_path / "out"), budget=600, **call)
+    assert [each["name"] for each in found["rungs"]][:5] == ["probe", "lora", "full", "robust", "student"]
+    assert asked[0] == ("probe", None)
+    assert {epochs for _, epochs in asked[1:]} <= {4, 5}
+    shutil.rmtree(tmp_path / "out" / "robust")
+    shutil.rmtree(tmp_path / "out" / "robust-report")
+    before = dict(asked)
+    asked.clear()
+    monkeypatch.setattr(module, "tune", lambda data, out, **call: slow(data, out, **{**call, "resume": False}))
+    for place in ("probe", "lora", "full", "student"):
+        for folder in (place, f"{place}-report"):
+            shutil.rmtree(tmp_path / "out" / folder)
+    weitiao.ladder(str(reviews), str(tmp_path / "out"), budget=300, resume=True, **call)
+    assert dict(asked) == before
+
+
+def test_what_goes_on_must_be_the_same_call(climbed: dict[str, Any], tmp_path: Path, tiny_bert: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(climbed["folder"], out)
+    kept = (out / "train.jsonl").read_bytes()
+    other = write(tmp_path / "other.csv", [("text", "label"), *((f"第{n}条", "ab"[n % 2]) for n in range(40))])
+    with pytest.raises(RecipeError, match="was begun with another data"):
+        weitiao.ladder(other, str(out), base=str(tiny_bert), resume=True)
+    assert (out / "train.jsonl").read_bytes() == kept
+
+
+def test_a_folder_that_is_no_ladders_is_left_alone(tmp_path: Path, tiny_bert: Path, reviews: Path) -> None:
+    shutil.copy(reviews, tmp_path / "train.jsonl")
+    with pytest.raises(OutputError, match="already there"):
+        weitiao.ladder(str(reviews), str(tmp_path), base=str(tiny_bert), resume=True)
+
+
+def test_too_few_rows_are_told_before_anything_is_written(tmp_path: Path, tiny_bert: Path) -> None:
+    rows = [(f"第{n}条评论", f"类{n % 10}") for n in range(30)]
+    table = write(tmp_path / "few.csv", [("text", "label"), *rows])
+    with pytest.raises(DataError, match="single example"):
+        weitiao.ladder(table, str(tmp_path / "out"), base=str(tiny_bert))
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_compressed_is_recommended_as_it_is(
+    tmp_path: Path, tiny_bert: Path, reviews: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: Any, **__: Any) -> None:
+        raise MissingExtraError('pip install "weitiao[compress]"')
+
+    monkeypatch.setattr(module, "compress", missing)
+    found = weitiao.ladder(str(reviews), str(tmp_path / "out"), base=str(tiny_bert), budget=0.001, test="")
+    assert found["recommended"]["bundle"].endswith("probe")
+    assert "weitiao[compress]" in found["skipped"][-1]["why"]
+
+
+def test_rows_that_cannot_be_used_and_columns_of_other_names(tmp_path: Path, tiny_bert: Path, sentences: Any) -> None:
+    rows = [(text, f"{text}，全文如下：{text}{text}", label) for text, label in sentences]
+    table = write(tmp_path / "t.csv", [("标题", "内容", "情感"), *rows, ("没有标签", "", "")])
+    texts = [(f"{text}！", f"{text}，全文如下：{text}{text}") for text, _ in sentences]
+    unlabelled = write(tmp_path / "u.csv", [("标题", "内容"), *texts])
+    call = {"text": "标题", "label": "情感", "base": str(tiny_bert), "unlabelled": unlabelled}
+    found = weitiao.ladder(table, str(tmp_path / "out"), budget=120, **call)
+    assert found["set_aside"] == 1
+    assert "没有标签" in (tmp_path / "out" / "set_aside.csv").read_text(encoding="utf-8-sig")
+    soft = [json.loads(line) for line in (tmp_path / "out" / "soft.jsonl").open(encoding="utf-8")]
+    assert {row["标题"] for row in soft} <= {title for title, _ in texts}
 
 
 def test_tune_refuses_what_is_foretold_to_take_too_long(tmp_path: Path, tiny_bert: Path, reviews: Path) -> None:

@@ -172,6 +172,7 @@ def test_lower_layers_learn_more_slowly(network: Callable[..., Any]) -> None:
     rate_of = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
     rates = {name: rate_of[id(p)] for name, p in made.named_parameters()}
     assert rates["head.weight"] == 1e-2
+    assert {rate_of[id(p)] for p in made.parameters()} == {1e-2, 5e-3, 2.5e-3}
     tops = {rate for name, rate in rates.items() if "layer.1." in name}
     lower = {rate for name, rate in rates.items() if "layer.0." in name}
     tables = {rate for name, rate in rates.items() if "embeddings" in name}

@@ -32,7 +32,7 @@ def write(path: Path, rows: list[tuple[str, str]], columns: tuple[str, ...] = ("
 
 
 def read(path: str, reviews: Path) -> Any:
-    return load_soft(path, load(reviews), LABELS, Wanted(), None)
+    return load_soft(path, load(reviews), LABELS, Wanted())
 
 
 def test_probabilities_are_read_by_label_and_add_up_to_one(tmp_path: Path, reviews: Path) -> None:

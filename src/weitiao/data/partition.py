@@ -84,7 +84,7 @@ def partition(
         require_known_labels(source or data, rows, labels, wanted)
     soft_rows: list[Example] = []
     if soft:
-        held["soft"] = load_soft(soft, dataset, labels, wanted, encoding)
+        held["soft"] = load_soft(soft, dataset, labels, wanted)
         soft_rows = besides(held["soft"].examples, dataset.examples, dev_rows, test_rows)
     where = {
         "source": absolute(data),

@@ -17,13 +17,13 @@ from weitiao.types import Dataset, Example
 COLUMN = "probabilities"
 
 
-def load_soft(source: str, dataset: Dataset, labels: Sequence[str], wanted: Wanted, encoding: str | None) -> Dataset:
+def load_soft(source: str, dataset: Dataset, labels: Sequence[str], wanted: Wanted) -> Dataset:
     """The rows of ``source``, each with a tuple of probabilities, one for each of ``labels``, as its label.
 
     ``source`` is a table as `weitiao predict` writes it: inputs in columns of the same names as in ``dataset`` (else
     found), and a column probabilities of JSON objects. Raises DataError.
     """
-    columns = read_rows(source, encoding=encoding).columns
+    columns = read_rows(source).columns
     if COLUMN not in columns:
         raise DataError(
             say(
@@ -37,7 +37,7 @@ def load_soft(source: str, dataset: Dataset, labels: Sequence[str], wanted: Want
     text = dataset.text_column if dataset.text_column in columns else None
     others = {role: name if name in columns else None for role, name in dataset.columns.items()}
     soft = replace(wanted, others=others, read_label=_reader(labels), exclusive=False)
-    return load(source, text=text, label=COLUMN, encoding=encoding, wanted=soft)
+    return load(source, text=text, label=COLUMN, wanted=soft)
 
 
 def besides(rows: Sequence[Example], *known: Sequence[Example]) -> list[Example]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time as clocks
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,16 @@ from weitiao.bundle import Bundle
 from weitiao.bundle.manifest import MANIFEST
 from weitiao.bundle.write import check_free, refusals_told
 from weitiao.compression.compress import compress
-from weitiao.data.load import load
-from weitiao.data.partition import Partition, partition
+from weitiao.data.aside import write_set_aside
+from weitiao.data.load import load, require_trainable
+from weitiao.data.partition import MOST_DEV, Partition, partition
+from weitiao.data.read import read_rows
 from weitiao.data.soft import COLUMN as PROBABILITIES
 from weitiao.data.soft import besides
 from weitiao.data.write import open_writer
-from weitiao.errors import BarMissedError, DataError, RecipeError, require
+from weitiao.errors import BarMissedError, BundleError, DataError, MissingExtraError, RecipeError, require
 from weitiao.evaluation.figures import change, figures_of, matrix
+from weitiao.files import unfinished
 from weitiao.languages import say
 from weitiao.plans.page import ladder_page
 from weitiao.plans.rungs import RUNGS, SMALL, STUDENT, Rung, described
@@ -30,9 +34,10 @@ from weitiao.pretrained.bases import resolve
 from weitiao.runtime import open_engine
 from weitiao.tasks import EXCLUSIVE, task_of, wanted
 from weitiao.terminal import tell
+from weitiao.tuning.deliver import set_aside
 from weitiao.tuning.learn import TooLongError
 from weitiao.tuning.recipe import Recipe
-from weitiao.tuning.tune import tune
+from weitiao.tuning.tune import tell_data, tune
 from weitiao.types import Example, Prediction
 
 BUDGET = 600.0  # seconds
@@ -41,8 +46,8 @@ TEACHERS_WITHIN = 0.05  # of the best rung's dev score: what answers much worse 
 LEAST_UNLABELLED = 500
 SAMPLE = 500  # texts that the time of answering is measured on
 STEP, PASSES = 3.5, 2  # learning from a text takes as long as answering so often; how often a student reads each
-DEV_ROWS, MOST_DEV = 100, 0.3  # held out to choose by, where there are so many; else that share
-TRAIN = "train.csv"
+DEV_ROWS, MOST_SHARE = 100, 0.3  # held out to choose by, but no larger share
+STATE = "ladder.json"  # in the folder: what the call was, for one that goes on
 
 
 @dataclass(slots=True)
@@ -64,6 +69,13 @@ class _Ground:
     tables: dict[str, str]
     settings: dict[str, Any]
     until: float
+    kept: dict[str, int]
+
+    def keep(self, rung: str, epochs: int) -> None:
+        """Write down that ``rung`` has fewer ``epochs``, for a call that goes on."""
+        self.kept[rung] = epochs
+        known = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
+        _write_state(self.folder, {**known, "epochs": self.kept})
 
     @property
     def left(self) -> float:
@@ -108,15 +120,19 @@ def ladder(  # noqa: PLR0913  the options of the verb
     if not budget > 0:
         raise RecipeError(say("The budget must be more than 0 seconds, not {given}.", given=budget))
     began = clocks.monotonic()
-    folder = Path(out).expanduser().resolve() if resume and (Path(out) / TRAIN).is_file() else check_free(out)
+    folder = Path(out).expanduser().resolve()
+    resume = resume and (folder / STATE).is_file()
+    if not resume:
+        check_free(folder)
     reads = {"text": text, "label": label, "encoding": encoding, "wanted": wanted(task, {"text_b": text_b})}
     parts = _parts(data, dev, test, seed, reads)
-    texts = _unlabelled(parts, unlabelled, encoding, task) if unlabelled else []
+    tell_data(parts)
+    texts, about = _unlabelled(parts, unlabelled, encoding, task) if unlabelled else ([], None)
     settings = {"task": task, "seed": seed, "trackers": [], "resume": resume, **({"base": base} if base else {})}
-    resolve(base or Recipe().base)  # an unknown one is told before anything is written
-    with refusals_told(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    ground = _Ground(parts, folder, _tables(parts, folder), settings, began + budget * (1 - KEPT_BACK))
+    sha256 = resolve(base or Recipe().base).sha256  # an unknown one is told before anything is written
+    run = {"data": {**parts.where, "source": None}, "unlabelled": about, "task": task, "base": sha256, "seed": seed}
+    kept = _begun(folder, run, resume=resume)
+    ground = _Ground(parts, folder, _tables(parts, folder), settings, began + budget * (1 - KEPT_BACK), kept)
     climbed, skipped = _climb(ground, texts, seed)
     best = max(climbed, key=lambda rung: rung.told["dev_score"])  # of equals the first, which is the cheapest
     small = _compressed(ground, best, skipped, seed)
@@ -132,6 +148,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
         "n_dev": len(parts.dev),
         "n_test": len(parts.test),
         "n_unlabelled": len(texts),
+        "set_aside": set_aside(parts),
         "data": parts.where,
         "machine": machine.describe(),
         "seed": seed,
@@ -144,15 +161,45 @@ def ladder(  # noqa: PLR0913  the options of the verb
     return found
 
 
+def _begun(folder: Path, run: dict[str, Any], *, resume: bool) -> dict[str, int]:
+    """Make the folder and write down whose it is; returns the fewer epochs that an earlier call decided on. Raises
+    RecipeError where it is another call's.
+    """
+    run = json.loads(json.dumps(run))
+    if resume:
+        known = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        if differing := [name for name in run if known["run"].get(name) != run[name]]:
+            raise RecipeError(
+                say(
+                    "{folder} was begun with another {names}. Name another folder.",
+                    folder=folder,
+                    names=", ".join(differing),
+                )
+            )
+        return {name: int(epochs) for name, epochs in known["epochs"].items()}
+    with refusals_told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_state(folder, {"run": run, "epochs": {}})
+    return {}
+
+
+def _write_state(folder: Path, state: dict[str, Any]) -> None:
+    with unfinished(folder / STATE) as part:
+        part.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
+        part.replace(folder / STATE)
+
+
 def _parts(data: str, dev: str | None, test: str | None, seed: int, reads: dict[str, Any]) -> Partition:
     """Enough dev rows to choose by, where none are named."""
     held: float | None = None
     if not dev:
-        held = min(MOST_DEV, max(0.1, DEV_ROWS / max(1, len(load(data, **reads).examples))))
+        rows = max(1, len(load(data, **reads).examples))
+        held = min(MOST_SHARE, min(MOST_DEV, max(DEV_ROWS, rows / 10)) / rows)
     shares = (held, 0.0 if test == "" else 0.2)
     parts = partition(data, dev=dev, test=test or None, shares=shares, seed=seed, **reads)
     if not parts.dev:
         raise DataError(say("{source} leaves no rows to choose by. Name a table of them with --dev.", source=data))
+    require_trainable(replace(parts.dataset, examples=parts.train), reads["wanted"])
     return parts
 
 
@@ -162,8 +209,12 @@ def _tables(parts: Partition, folder: Path) -> dict[str, str]:
     for part in ("train", "dev", "test"):
         rows: list[Example] = getattr(parts, part)
         if rows:
-            found[part] = str(folder / f"{part}.csv")
-            _write(parts, found[part], rows, [{_label(parts): row.label} for row in rows])
+            found[part] = str(folder / f"{part}.jsonl")
+            if not Path(found[part]).is_file():
+                _write(parts, found[part], rows, [{_label(parts): row.label} for row in rows])
+    for part, dataset in {"": parts.dataset, **parts.held}.items():
+        if dataset.set_aside:
+            write_set_aside(folder / f"set_aside{part and '_' + part}.csv", dataset.set_aside)
     return found
 
 
@@ -187,19 +238,24 @@ def _write(parts: Partition, path: str, rows: Sequence[Example], more: Sequence[
         )
 
 
-def _unlabelled(parts: Partition, source: str, encoding: str | None, task: str) -> list[Example]:
-    reads = wanted(task, {role: name for role, name in parts.dataset.columns.items() if role != "text"})
-    texts = load(source, labelled=False, encoding=encoding, wanted=reads).examples
+def _unlabelled(parts: Partition, source: str, encoding: str | None, task: str) -> tuple[list[Example], str]:
+    """The texts that stand in no other table, and the fingerprint of theirs."""
+    columns = read_rows(source, encoding=encoding).columns
+    known = {role: name if name in columns else None for role, name in _columns(parts).items()}
+    reads = wanted(task, {role: name for role, name in known.items() if role != "text"})
+    table = load(source, text=known["text"], labelled=False, encoding=encoding, wanted=reads)
+    texts = table.examples
     kept = besides(texts, parts.dataset.examples, parts.dev, parts.test)
     tell(
         say(
-            "{source}: {count} unlabelled texts; {left} stand in another table, or twice.",
+            "{source}: {count} unlabelled texts; {left} stand in another table, or twice; {aside} rows set aside.",
             source=source,
             count=len(kept),
             left=len(texts) - len(kept),
+            aside=len(table.set_aside),
         )
     )
-    return kept
+    return kept, table.fingerprint
 
 
 def _climb(ground: _Ground, texts: list[Example], seed: int) -> tuple[list[_Climbed], list[dict[str, str]]]:
@@ -208,6 +264,8 @@ def _climb(ground: _Ground, texts: list[Example], seed: int) -> tuple[list[_Clim
     for rung in RUNGS:
         tell(f"\n[{rung.name}] {described(rung.name)}")
         try:
+            if climbed and ground.left <= 0 and not (ground.folder / rung.name / MANIFEST).is_file():
+                raise BarMissedError(say("There is no time left."))
             more = _taught(ground, climbed, texts, seed) if rung.name == STUDENT else {}
             climbed.append(_tuned(ground, rung, more, climbed[-1] if climbed else None, seed))
         except BarMissedError as missed:
@@ -221,15 +279,19 @@ def _tuned(ground: _Ground, rung: Rung, more: dict[str, Any], before: _Climbed |
     call: dict[str, Any] = {"label": _label(ground.parts), **_columns(ground.parts)}
     call |= {"dev": ground.tables["dev"], "test_share": 0, "name": Path(dataset.source).stem}
     call |= {**ground.settings, **rung.settings, **more}
-    within = ground.left if before else None  # the first is there in any case
+    if fewer := ground.kept.get(rung.name):
+        call["epochs"] = fewer
+    elif before:  # the first rung is there in any case
+        call["within"] = ground.left
     try:
-        answered = tune(ground.tables["train"], str(place), within=within, **call)
+        answered = tune(ground.tables["train"], str(place), **call)
     except TooLongError as missed:
-        epochs = int(missed.epochs * ground.left / missed.seconds)
-        if epochs < 1:
+        fewer = int(missed.epochs * ground.left / missed.seconds)
+        if fewer < 1:
             raise
-        tell(say("There is time for {epochs} epochs.", epochs=epochs))
-        answered = tune(ground.tables["train"], str(place), epochs=epochs, **call)
+        tell(say("There is time for {epochs} epochs.", epochs=fewer))
+        ground.keep(rung.name, fewer)
+        answered = tune(ground.tables["train"], str(place), **{**call, "epochs": fewer, "within": None})
     bundle = Bundle.open(place)
     return _measured(ground, rung.name, bundle, before, answered | {"settings": dict(rung.settings)}, seed)
 
@@ -274,17 +336,17 @@ def _taught(ground: _Ground, climbed: list[_Climbed], texts: list[Example], seed
     """As many unlabelled texts as there is time for, with the mean answer of the best rungs; raises BarMissedError."""
     import numpy as np
 
-    path = ground.folder / "soft.csv"
-    if path.is_file() and (ground.folder / STUDENT / MANIFEST).is_file():  # going on after the student
+    path = ground.folder / "soft.jsonl"
+    if path.is_file():  # a call that goes on: what the student has begun to learn
         return {"soft": str(path)}
     if not texts:
         raise BarMissedError(say("There are no unlabelled texts to learn from (--unlabelled)."))
     best = max(each.told["dev_score"] for each in climbed)
     teachers = [each for each in climbed if each.told["dev_score"] >= best - TEACHERS_WITHIN]
     order = [texts[at] for at in np.random.default_rng(seed).permutation(len(texts))]
+    sample, engine = [row.inputs for row in order[:SAMPLE]], open_engine(teachers[0].bundle)
     began = clocks.monotonic()
-    sample = [row.inputs for row in order[:SAMPLE]]
-    open_engine(teachers[0].bundle).predict(sample)
+    engine.predict(sample)
     each_text = (clocks.monotonic() - began) / len(sample) * (len(teachers) + PASSES * STEP)
     count = min(len(texts), int(ground.left * (1 - KEPT_BACK) / each_text))
     if count < min(LEAST_UNLABELLED, len(texts)):
@@ -315,9 +377,11 @@ def _compressed(ground: _Ground, best: _Climbed, skipped: list[dict[str, str]], 
     tell(f"\n[{SMALL}] {described(SMALL)}")
     began, place = clocks.monotonic(), ground.folder / SMALL
     try:
+        if (place / MANIFEST).is_file() and Bundle.open(place).info.parent != best.bundle.digest:
+            shutil.rmtree(place)  # an earlier call's, of another rung
         if not (place / MANIFEST).is_file():
             compress(best.bundle.path, place, seed=seed)
-    except BarMissedError as missed:
+    except (BarMissedError, BundleError, MissingExtraError) as missed:
         tell(str(missed))
         skipped.append({"name": SMALL, "why": str(missed)})
         return None

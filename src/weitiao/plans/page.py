@@ -27,7 +27,7 @@ def ladder_page(found: Found) -> str:
         Section(say("Which bundle to take"), _overview(found)),
         Section(say("Every rung"), pages.join(_plot(found), _table(found["rungs"]), _skipped(found))),
         Section(say("What each step brought"), _steps(found["rungs"])),
-        provenance({**found, "data": {**found["data"], "n": found["n_test"]}}),
+        provenance({**found, "data": {**found["data"], "n": found["n_test"], "set_aside": found["set_aside"]}}),
     ]
     return pages.page(say("Ladder of {source}", source=source), sections)
 

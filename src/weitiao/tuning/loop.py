@@ -96,7 +96,8 @@ def _rates(network: nn.Module, schedule: Schedule) -> dict[str, float]:
     return {
         name: schedule.head_learning_rate
         if name.startswith("head.")
-        else schedule.learning_rate * schedule.layer_decay ** above.get(id(parameter), len(layers))
+        else schedule.learning_rate
+        * schedule.layer_decay ** above.get(id(parameter), len(layers) if "embed" in name else 0)
         for name, parameter in network.named_parameters()
     }
 
@@ -132,8 +133,8 @@ def gradients(
         with half.at_work():
             features = network.features(batch.input_ids, batch.attention_mask)
             logits = network.decide(features).float()
-            own = loss(logits, batch)
             terms = [weight * each.term(network, batch, features, logits, loss) for each, weight in objectives]
+        own = loss(logits, batch)
         (sum(terms, own) / rows).backward()
         half.collect()
         total += float(own.detach()) / rows

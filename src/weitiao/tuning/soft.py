@@ -27,7 +27,7 @@ def with_soft(train: Encoded, soft: Encoded, labels: int, recipe: Recipe) -> Enc
     assert isinstance(soft.gold, torch.Tensor)
     hard = functional.one_hot(train.gold, labels).float()
     gold = aligned(soft.gold.numpy(), hard.mean(0).numpy()) if recipe.soft_align else soft.gold.numpy()
-    gold = gold**recipe.soft_power
+    gold = (gold / gold.max(1, keepdims=True)).astype(np.float64) ** recipe.soft_power
     gold = gold / gold.sum(1, keepdims=True)
     wanted = recipe.labelled_share / (1 - recipe.labelled_share) * len(soft)
     times = max(1, round(wanted / len(train)))

@@ -98,6 +98,8 @@ def tune(  # noqa: PLR0913  the options of the verb
     asked, processes = resolved.value, together()
     if resume and processes.world > 1:
         raise RecipeError(say("--resume goes on with one process: what the others had drawn isn't kept."))
+    if within is not None and processes.world > 1:
+        raise RecipeError(say("--within is for one process: the others don't know what the first foretells."))
     trackers = require_trackers(asked.trackers)
     name = name or model_name(data)
     if len(name) > LONGEST_NAME:
@@ -151,7 +153,7 @@ def _ready(resolved: Resolved[Recipe], parts_of: Callable[..., Partition]) -> It
     """The base, trimmed if that is asked for, and the rows."""
     asked, processes = resolved.value, together()
     parts = parts_of(shares=(asked.dev_share, asked.test_share), seed=asked.split_seed)
-    _tell_data(parts)
+    tell_data(parts)
     threads = machine.prepare_threads()
     if threads.warning:
         tell(threads.warning)
@@ -213,7 +215,8 @@ def _tuned(run: _Kept, job: Job, tokenising: float) -> dict[str, Any]:
     return found
 
 
-def _tell_data(parts: Partition) -> None:
+def tell_data(parts: Partition) -> None:
+    """Say what was found in the tables, and how their rows are divided."""
     dataset = parts.dataset
     for note in dataset.notes:
         tell(note)

@@ -20,7 +20,8 @@ TEMPERATURE = 0.3  # what Gunel et al. found best with few labels
 def term(network: Network, batch: Batch, features: Tensor, logits: Tensor, loss: Loss) -> Tensor:
     """For each text, minus the mean of ``log softmax(f_i . f_j / TEMPERATURE)`` over the others of its class, among all
     others of the batch; f are ``features`` [batch, hidden] at length 1. Summed over the texts that aren't alone in
-    their class; 0 where all are.
+    their class; 0 where all are. The batch is what is computed at once: of long texts, or with several processes, it
+    is a part of the step's.
     """
     unit = functional.normalize(features.float(), dim=-1)
     itself = torch.eye(len(unit), dtype=torch.bool)
