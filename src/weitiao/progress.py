@@ -21,8 +21,9 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
-def seconds_of(given: str) -> float:
+def seconds_of(time: str | float) -> float:
     """ "90s", "10m", "2h" or a number of seconds, in seconds. Raises RecipeError."""
+    given = str(time)
     unit = {"s": 1, "m": 60, "h": 3600}.get(given[-1:].lower())
     try:
         found = float(given[:-1]) * unit if unit else float(given)

@@ -202,7 +202,7 @@ def test_tune_refuses_what_is_foretold_to_take_too_long(tmp_path: Path, tiny_ber
 def test_what_it_cannot_climb_is_told(tmp_path: Path, reviews: Path, tiny_bert: Path) -> None:
     for call, error, match in (
         ({"task": "tag"}, RecipeError, "tasks classify, pair"),
-        ({"budget": 0.0}, RecipeError, "more than 0"),
+        ({"budget": 0.0}, RecipeError, "expected a time"),
         ({"unlabelled": "nowhere.csv", "base": str(tiny_bert)}, DataError, "nowhere.csv"),
         ({"base": "nobody"}, BaseModelError, "nobody"),
     ):

@@ -22,6 +22,13 @@ TextB = Annotated[
 Question = Annotated[
     str | None, typer.Option("--question", metavar="COLUMN", help=say("The column that holds the question (task qa)."))
 ]
+Base = Annotated[str | None, typer.Option("--base", help=say("e5-small, minilm, a folder, or hub:org/name."))]
+Dev = Annotated[
+    str | None, typer.Option("--dev", metavar="DATA", help=say("Table to choose by; else rows are held out."))
+]
+Test = Annotated[
+    str | None, typer.Option("--test", metavar="DATA", help=say("Table to measure on; else rows are held out."))
+]
 Group = Annotated[
     str | None, typer.Option("--group", metavar="COLUMN", help=say("Rows alike in it are never held out apart."))
 ]

@@ -7,9 +7,23 @@ from typing import Annotated, Any
 
 import typer
 
-from weitiao.cli.answer import Encoding, Json, Label, Resume, Seed, Text, TextB, answer, percent, with_interval
+from weitiao.cli.answer import (
+    Base,
+    Dev,
+    Encoding,
+    Json,
+    Label,
+    Resume,
+    Seed,
+    Test,
+    Text,
+    TextB,
+    answer,
+    percent,
+    with_interval,
+)
 from weitiao.languages import say
-from weitiao.progress import clock, seconds_of
+from weitiao.progress import clock
 from weitiao.terminal import echo
 
 MB = 2**20
@@ -28,13 +42,9 @@ def command(
     text: Text = None,
     label: Label = None,
     text_b: TextB = None,
-    base: Annotated[str | None, typer.Option(help=say("e5-small, minilm, a folder, or hub:org/name."))] = None,
-    dev: Annotated[
-        str | None, typer.Option(metavar="DATA", help=say("Table to choose by; else rows are held out."))
-    ] = None,
-    test: Annotated[
-        str | None, typer.Option(metavar="DATA", help=say("Table to measure on; else rows are held out."))
-    ] = None,
+    base: Base = None,
+    dev: Dev = None,
+    test: Test = None,
     encoding: Encoding = None,
     resume: Resume = False,
     seed: Seed = 0,
@@ -45,7 +55,7 @@ def command(
 
         columns: dict[str, Any] = {"text": text, "label": label, "text_b": text_b}
         tables: dict[str, Any] = {"dev": dev, "test": test, "unlabelled": unlabelled, "encoding": encoding}
-        how: dict[str, Any] = {"task": task, "base": base, "budget": seconds_of(budget), "resume": resume, "seed": seed}
+        how: dict[str, Any] = {"task": task, "base": base, "budget": budget, "resume": resume, "seed": seed}
         return ladder(data, out, **columns, **tables, **how)
 
     answer(json, work, _show)

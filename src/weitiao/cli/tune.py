@@ -9,12 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from weitiao.cli.answer import (
+    Base,
+    Dev,
     Encoding,
     Group,
     Json,
     Label,
     Question,
     Resume,
+    Test,
     Text,
     TextB,
     Time,
@@ -24,7 +27,7 @@ from weitiao.cli.answer import (
 )
 from weitiao.errors import RecipeError
 from weitiao.languages import say
-from weitiao.progress import clock, seconds_of
+from weitiao.progress import clock
 from weitiao.terminal import echo
 from weitiao.tuning.together import together
 
@@ -45,14 +48,10 @@ def command(
     label: Label = None,
     text_b: TextB = None,
     question: Question = None,
-    base: Annotated[str | None, typer.Option(help=say("e5-small, minilm, a folder, or hub:org/name."))] = None,
+    base: Base = None,
     method: Annotated[str | None, typer.Option(help=say("full, head, lora, ia3, bitfit or layers."))] = None,
-    dev: Annotated[
-        str | None, typer.Option(metavar="DATA", help=say("Table to choose by; else rows are held out."))
-    ] = None,
-    test: Annotated[
-        str | None, typer.Option(metavar="DATA", help=say("Table to measure on; else rows are held out."))
-    ] = None,
+    dev: Dev = None,
+    test: Test = None,
     soft: Annotated[
         str | None,
         typer.Option(metavar="DATA", help=say("Table with probabilities, as predict writes it, to learn from too.")),
@@ -108,7 +107,7 @@ def command(
             **{name: value for name, value in named.items() if value is not None},
         }
         settings |= {"text": text, "label": label, "text_b": text_b, "question": question, "group": group, "time": time}
-        settings |= {"name": name, "database": database, "within": seconds_of(within) if within else None}
+        settings |= {"name": name, "database": database, "within": within}
         return tune(
             data, out, dev=dev, test=test, soft=soft, encoding=encoding, recipe=recipe, resume=resume, **settings
         )

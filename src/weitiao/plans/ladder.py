@@ -31,6 +31,7 @@ from weitiao.plans.page import ladder_page
 from weitiao.plans.rungs import RUNGS, SMALL, STUDENT, Rung, described
 from weitiao.plans.teaching import answered, with_words
 from weitiao.pretrained.bases import resolve
+from weitiao.progress import seconds_of
 from weitiao.runtime import open_engine
 from weitiao.tasks import EXCLUSIVE, task_of, wanted
 from weitiao.terminal import tell
@@ -40,7 +41,7 @@ from weitiao.tuning.recipe import Recipe
 from weitiao.tuning.tune import tell_data, tune
 from weitiao.types import Example, Prediction
 
-BUDGET = 600.0  # seconds
+LEAST = 0.1  # seconds
 KEPT_BACK = 0.1  # of the budget, for compressing and measuring
 TEACHERS_WITHIN = 0.05  # of the best rung's dev score: what answers much worse teaches nothing
 LEAST_UNLABELLED = 500
@@ -96,11 +97,12 @@ def ladder(  # noqa: PLR0913  the options of the verb
     encoding: str | None = None,
     task: str = "classify",
     base: str | None = None,
-    budget: float = BUDGET,
+    budget: str | float = "10m",
     resume: bool = False,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Climb from a linear probe by way of LoRA and full tuning to what costs more, within ``budget`` seconds.
+    """Climb from a linear probe by way of LoRA and full tuning to what costs more, within ``budget``: "10m", "90s" or
+    seconds.
 
     With a table of ``unlabelled`` texts the last rung is a student, which learns from the labels and from the mean
     answer of the best rungs before it. The best rung by the dev rows (``dev``, else rows that are held out) is
@@ -117,8 +119,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
     require("torch", "tune")
     if task not in EXCLUSIVE:
         raise RecipeError(say("The ladder is for tasks {tasks}; {task} came.", tasks=", ".join(EXCLUSIVE), task=task))
-    if not budget > 0:
-        raise RecipeError(say("The budget must be more than 0 seconds, not {given}.", given=budget))
+    seconds = seconds_of(budget)
     began = clocks.monotonic()
     folder = Path(out).expanduser().resolve()
     resume = resume and (folder / STATE).is_file()
@@ -132,7 +133,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
     sha256 = resolve(base or Recipe().base).sha256  # an unknown one is told before anything is written
     run = {"data": {**parts.where, "source": None}, "unlabelled": about, "task": task, "base": sha256, "seed": seed}
     kept = _begun(folder, run, resume=resume)
-    ground = _Ground(parts, folder, _tables(parts, folder), settings, began + budget * (1 - KEPT_BACK), kept)
+    ground = _Ground(parts, folder, _tables(parts, folder), settings, began + seconds * (1 - KEPT_BACK), kept)
     climbed, skipped = _climb(ground, texts, seed)
     best = max(climbed, key=lambda rung: rung.told["dev_score"])  # of equals the first, which is the cheapest
     small = _compressed(ground, best, skipped, seed)
@@ -142,7 +143,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
         "rungs": [each.told for each in (*climbed, *([small] if small else []))],
         "skipped": skipped,
         "recommended": {"rung": best.told["name"], "bundle": recommended.told["bundle"]},
-        "budget": budget,
+        "budget": seconds,
         "seconds": clocks.monotonic() - began,
         "n_train": len(parts.train),
         "n_dev": len(parts.dev),
@@ -282,7 +283,7 @@ def _tuned(ground: _Ground, rung: Rung, more: dict[str, Any], before: _Climbed |
     if fewer := ground.kept.get(rung.name):
         call["epochs"] = fewer
     elif before:  # the first rung is there in any case
-        call["within"] = ground.left
+        call["within"] = max(LEAST, ground.left)
     try:
         answered = tune(ground.tables["train"], str(place), **call)
     except TooLongError as missed:

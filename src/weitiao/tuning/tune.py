@@ -24,7 +24,7 @@ from weitiao.data.partition import Partition, absolute, partition
 from weitiao.errors import BaseModelError, RecipeError, require
 from weitiao.languages import say
 from weitiao.pretrained.bases import resolve
-from weitiao.progress import progress
+from weitiao.progress import progress, seconds_of
 from weitiao.settings import Resolved
 from weitiao.store.recording import Recording, recording
 from weitiao.tasks import EXCLUSIVE, task_of, wanted
@@ -68,7 +68,7 @@ def tune(  # noqa: PLR0913  the options of the verb
     time: str | None = None,
     name: str | None = None,
     database: str | None = None,
-    within: float | None = None,
+    within: str | float | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
     """Tune a base on the labelled table ``data`` and write a bundle to ``out`` and a report to ``<out>-report``.
@@ -98,7 +98,8 @@ def tune(  # noqa: PLR0913  the options of the verb
     asked, processes = resolved.value, together()
     if resume and processes.world > 1:
         raise RecipeError(say("--resume goes on with one process: what the others had drawn isn't kept."))
-    if within is not None and processes.world > 1:
+    allowed = None if within is None else seconds_of(within)
+    if allowed is not None and processes.world > 1:
         raise RecipeError(say("--within is for one process: the others don't know what the first foretells."))
     trackers = require_trackers(asked.trackers)
     name = name or model_name(data)
@@ -131,7 +132,7 @@ def tune(  # noqa: PLR0913  the options of the verb
         checkpoints(place, asked.checkpoint_every, resume=resume) as keeper,
         recording(database, **known, machine=machine.describe(), weitiao=weitiao_version()) as run,
     ):
-        found = _recorded(_Kept(run, keeper, place, report, trackers, within), name, resolved, parts_of)
+        found = _recorded(_Kept(run, keeper, place, report, trackers, allowed), name, resolved, parts_of)
     return processes.told({"run": run.run, **found})
 
 

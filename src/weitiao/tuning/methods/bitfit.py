@@ -8,6 +8,7 @@ from torch import Tensor
 
 from weitiao.errors import RecipeError
 from weitiao.languages import say
+from weitiao.tuning.methods import lora
 
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def learning_rate(base: Base) -> float:
-    """Ten times the rate of full tuning: a thousandth of the parameters has to do all the learning."""
-    return 3e-4 * (768 / base.hidden_size) ** 2
+    """That of LoRA, ten times full tuning's: a thousandth of the parameters has to do all the learning."""
+    return lora.learning_rate(base)
 
 
 def epochs(rows_per_class: float) -> int:
     """As for LoRA."""
-    return round(min(30.0, max(2.0, 2 + 500 / rows_per_class)))
+    return lora.epochs(rows_per_class)
 
 
 def prepare(network: Network, recipe: Recipe, token_ids: Tensor) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from weitiao.errors import RecipeError, require
 from weitiao.languages import say
+from weitiao.tuning.methods import lora
 
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
@@ -22,7 +23,7 @@ def learning_rate(base: Base) -> float:
 
 def epochs(rows_per_class: float) -> int:
     """As for LoRA."""
-    return round(min(30.0, max(2.0, 2 + 500 / rows_per_class)))
+    return lora.epochs(rows_per_class)
 
 
 def prepare(network: Network, recipe: Recipe, token_ids: Tensor) -> None:
