@@ -60,7 +60,7 @@ def write(path: Path, rows: list[Row], names: tuple[str, ...]) -> str:
     return str(path)
 
 
-def split(folder: Path, number: int, budget: float, place: Path, base: str) -> dict[str, Any]:
+def split(folder: Path, number: int, budget: str, place: Path, base: str) -> dict[str, Any]:
     """One split: the ladder, then the test set."""
     train, dev = read(folder / f"train_{number}.json"), read(folder / f"dev_{number}.json")
     names = fields(train)
@@ -104,11 +104,6 @@ def split(folder: Path, number: int, budget: float, place: Path, base: str) -> d
     }
 
 
-def minutes(given: str) -> float:
-    """ "10m", "600s" or "1h" in seconds."""
-    return float(given[:-1]) * {"s": 1, "m": 60, "h": 3600}[given[-1]]
-
-
 def main() -> None:
     """Run what isn't there yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -125,9 +120,7 @@ def main() -> None:
         if str(number) in told["splits"]:
             continue
         with tempfile.TemporaryDirectory() as place:
-            told["splits"][str(number)] = split(
-                options.folder, number, minutes(options.budget), Path(place), options.base
-            )
+            told["splits"][str(number)] = split(options.folder, number, options.budget, Path(place), options.base)
         told |= summary(task, told["splits"])
         told |= {"base": options.base, "budget": options.budget, "machine": weitiao.doctor()["machine"]}
         out.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from weitiao.evaluation.provenance import provenance
+from weitiao.evaluation.sections import percent
 from weitiao.languages import say
 from weitiao.plans.rungs import described
 from weitiao.progress import clock
@@ -37,12 +38,12 @@ def _overview(found: Found) -> Markup:
     accuracy = taken["test"]["intervals"].get("accuracy")
     items = [
         KeyFigure(say("Recommended"), found["recommended"]["rung"], Path(taken["bundle"]).name),
-        KeyFigure(say("Right on the dev rows"), _percent(taken["dev_accuracy"]), say("{n} rows", n=found["n_dev"])),
+        KeyFigure(say("Right on the dev rows"), percent(taken["dev_accuracy"]), say("{n} rows", n=found["n_dev"])),
         KeyFigure(say("Size"), f"{taken['bytes'] / MB:.0f} MB"),
         KeyFigure(say("Time of all rungs"), clock(found["seconds"]), say("of {budget}", budget=clock(found["budget"]))),
     ]
     if accuracy:
-        items.insert(1, KeyFigure(say("Right on the test rows"), _percent(accuracy["value"]), _range(accuracy)))
+        items.insert(1, KeyFigure(say("Right on the test rows"), percent(accuracy["value"]), _range(accuracy)))
     return pages.join(
         pages.key_figures(items),
         pages.paragraph(
@@ -63,7 +64,7 @@ def _plot(found: Found) -> Markup:
         interval = each["test"]["intervals"].get("accuracy")
         value = interval["value"] if interval else each["dev_accuracy"]
         low, high = (interval["low"], interval["high"]) if interval else (None, None)
-        items.append(plots.Bar(each["name"], value, low, high, _percent(value)))
+        items.append(plots.Bar(each["name"], value, low, high, percent(value)))
     where = say("test rows") if found["n_test"] else say("dev rows")
     return pages.figure(plots.bars(items, title=say("Accuracy by rung")), say("Accuracy on the {where}.", where=where))
 
@@ -78,8 +79,8 @@ def _table(rungs: Sequence[Found]) -> Markup:
             [
                 each["name"],
                 described(each["name"]),
-                _percent(each["dev_accuracy"]),
-                f"{_percent(interval['value'])} {_range(interval)}" if interval else "–",
+                percent(each["dev_accuracy"]),
+                f"{percent(interval['value'])} {_range(interval)}" if interval else "–",
                 each["epochs"] or "–",
                 clock(each["seconds"]) if each["seconds"] else "–",
                 f"{each['peak_memory_mb']:.0f} MB" if each["peak_memory_mb"] else "–",
@@ -112,12 +113,8 @@ def _steps(rungs: Sequence[Found]) -> Markup:
     )
 
 
-def _percent(value: float) -> str:
-    return f"{value:.1%}"
-
-
 def _range(interval: Found) -> str:
-    return f"[{_percent(interval['low'])}, {_percent(interval['high'])}]"
+    return f"[{percent(interval['low'])}, {percent(interval['high'])}]"
 
 
 def _points(value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from weitiao.languages import say
@@ -16,7 +16,7 @@ class Rung:
     """``settings`` are those of a `Recipe`."""
 
     name: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any]
 
 
 # from the cheapest to the dearest; the student learns from those before it, and `SMALL` is the best of all, compressed
