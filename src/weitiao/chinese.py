@@ -154,7 +154,7 @@ CHINESE: dict[str, str] = {
     "Texts to calibrate and measure with; else the table it was tuned on.": "用于校准和测量的数据；不指定时使用微调时的表格。",
     "Points of accuracy that may be lost.": "允许损失的准确率（百分点）。",
     "Keep the bundle even if it loses more.": "即使损失更多也保留模型包。",
-    "{precision} ({to}): accuracy {change:+.2f} points [{low:+.2f}, {high:+.2f}] on {n} rows.": "{precision}（{to}）：准确率变化 {change:+.2f} 个百分点 [{low:+.2f}, {high:+.2f}]，基于 {n} 行。",
+    "{precision} ({to}): {metric} {change:+.2f} points [{low:+.2f}, {high:+.2f}] on {n} rows.": "{precision}（{to}）：{metric} 变化 {change:+.2f} 个百分点 [{low:+.2f}, {high:+.2f}]，基于 {n} 行。",
     "{mb_before:.0f} → {mb_after:.0f} MB; {rate_before:.0f} → {rate_after:.0f} texts/s; one text {ms_before:.1f} → {ms_after:.1f} ms.": "{mb_before:.0f} → {mb_after:.0f} MB；{rate_before:.0f} → {rate_after:.0f} 条/秒；单条 {ms_before:.1f} → {ms_after:.1f} 毫秒。",
     # cli/demo.py
     "zh: Chinese reviews; en: English customer service.": "zh：中文评论；en：英文客服。",
@@ -469,7 +469,8 @@ CHINESE: dict[str, str] = {
     "Read the sheet “{sheet}”; the workbook has {count} sheets.": "读取了工作表“{sheet}”；该工作簿共有 {count} 个工作表。",
     "has {found} columns where the header has {expected}": "有 {found} 列，而表头有 {expected} 列",
     "{count} cells hold a formula whose result the file doesn't hold (columns: {columns}); the formula stands in its place. Open the file in Excel or WPS and save it, then the results are in it.": "{count} 个单元格的公式没有保存计算结果（列：{columns}），这些位置保留公式本身。请用 Excel 或 WPS 打开并保存该文件，即可存入计算结果。",
-    "{path} would unpack to {size} GB, more than a workbook holds. Export the table as .csv.": "{path} 解压后将达 {size} GB，超出正常工作簿的大小。请将表格导出为 .csv。",
+    "{path} would unpack to {size} MB, more than a workbook of its size holds. Export the table as .csv.": "{path} 解压后将达 {size} MB，超出这样大小的工作簿应有的内容。请将表格导出为 .csv。",
+    "it has a row below the last that Excel knows, {row}": "其中有一行超出了 Excel 的最后一行 {row}",
     "{path} is a damaged or incomplete Excel file ({problem}). Open it in Excel or WPS and save it again.": "Excel 文件 {path} 已损坏或不完整（{problem}）。请用 Excel 或 WPS 打开并重新保存。",
     # data/read_json.py
     "line {line}: {reason}": "第 {line} 行：{reason}",
@@ -642,6 +643,7 @@ CHINESE: dict[str, str] = {
     "Give either a text to explain, or a table of texts with --data.": "请给出一段要解释的文本，或用 --data 指定一个文本表格，二者择一。",
     "{source} holds no row with a text: nothing to explain.": "{source} 中没有带文本的行：没有可解释的内容。",
     "Explaining {n} texts": "正在解释 {n} 条文本",
+    "{count} rows have no text that can be read and aren't explained: row {row} {reason}.": "{count} 行没有可读的文本，未作解释：第 {row} 行 {reason}。",
     "{bundle} doesn't know the label {label}. Among its {count} labels: {known}": "{bundle} 没有标签 {label}。它共有 {count} 个标签，例如：{known}",
     # evaluation/explain_page.py
     "Why {bundle} answers as it does": "{bundle} 为何如此回答",
@@ -877,6 +879,7 @@ CHINESE: dict[str, str] = {
     "{folder} keeps the answers so far: the same command with --resume goes on.": "{folder} 保存了目前已得到的答案：用同样的命令加上 --resume 即可继续。",
     "Another process is writing {path}. Name another file, or wait for it to end.": "另一个进程正在写 {path}。请换一个文件名，或等它结束。",
     # runtime/predict.py
+    "{count} texts are longer than the {tokens} tokens that the bundle reads: only their beginnings were read. weitiao tune with --max-length reads more.": "{count} 条文本长于模型包读取的 {tokens} 个词元，只读了开头部分。可用 weitiao tune 的 --max-length 读取更多。",
     "{path} already has the column {taken}, which predict adds. Rename it or take it out.": "{path} 中已有 predict 要添加的列 {taken}。请将其改名或去掉。",
     "Predicting": "预测中",
     "rows": "行",
@@ -889,7 +892,7 @@ CHINESE: dict[str, str] = {
     # runtime/torch_engine.py
     "{path} can't be loaded with PyTorch: {why}": "PyTorch 无法加载 {path}：{why}",
     # serving/incoming.py
-    "this model reads {inputs}; send them as items": "该模型需要 {inputs}，请用 items 发送",
+    "this model reads {inputs}: an item has these and nothing else beside its id": "该模型读取 {inputs}：每个 item 除 id 外只含这些",
     # serving/pages.py
     "This key isn't valid: mistyped, expired or revoked.": "此密钥无效：可能输入有误、已过期或已吊销。",
     "You are not logged in, or no longer.": "您尚未登录，或登录已失效。",
@@ -1056,6 +1059,7 @@ CHINESE: dict[str, str] = {
     "{file} holds a database that this weitiao can't use: it is of a newer one (pip install --upgrade weitiao), or was no database of weitiao when it was saved.": "{file} 中的数据库无法由当前的 weitiao 使用：它来自更新的版本（pip install --upgrade weitiao），或在备份时就不是 weitiao 的数据库。",
     # store/database.py
     "A database is a file's path, sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME; something else came.": "数据库应写成文件路径、sqlite:///路径 或 postgresql+psycopg://用户@主机/库名；现在给出的不是其中任何一种。",
+    "{url} isn't a database of weitiao. Name another one.": "{url} 不是 weitiao 的数据库。请另指定一个。",
     "{path} can't be used as a database: {why}": "{path} 无法用作数据库：{why}",
     "{url} was written by a newer weitiao, or isn't a database of weitiao. Name another one, or: pip install --upgrade weitiao": "{url} 由更新版本的 weitiao 写入，或不是 weitiao 的数据库。请换一个，或升级：pip install --upgrade weitiao",
     "{url} can't be used as a database: {why}": "{url} 无法用作数据库：{why}",
@@ -1092,7 +1096,7 @@ CHINESE: dict[str, str] = {
     "{named} begins the ids or digests of several runs; write more of it.": "以 {named} 开头的编号或摘要不止一个；请多写几位。",
     "Stages are {known}; {given} came.": "阶段有 {known}；给出的是 {given}。",
     # terminal.py
-    "Interrupted; nothing half done was left behind.": "已中断，没有留下未完成的内容。",
+    "Interrupted; no half-written result was left behind.": "已中断，没有留下写了一半的结果。",
     # tuning/bases.py
     "All texts are English: MiniLM is half as deep as e5-small and as good on English.": "全部文本都是英文：minilm 的层数只有 e5-small 的一半，在英文上同样出色。",
     "{share:.0%} of the texts are Chinese: e5-small reads 100 languages, MiniLM English only.": "{share:.0%} 的文本是中文：e5-small 支持 100 种语言，MiniLM 只支持英文。",
@@ -1115,6 +1119,7 @@ CHINESE: dict[str, str] = {
     "Tuning {source}": "微调 {source}",
     # tuning/finished.py
     "{place} is finished already; nothing was left to do.": "{place} 此前已经完成，无需再做任何事。",
+    "left open": "未指定",
     "{place} was made by another run than this one:\n{differences}\nName another place.": "{place} 是另一次运行生成的，与本次不同：\n{differences}\n请换一个位置。",
     # tuning/learn.py
     "Going on after step {step} of {steps}: about {time} left.": "从第 {step} 步之后继续（共 {steps} 步）：约剩 {time}。",

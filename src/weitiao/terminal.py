@@ -64,7 +64,7 @@ def failed(message: str, code: int, *, json: bool) -> int:
 
 def interrupted(*, json: bool) -> int:
     """Say that Ctrl-C ended it; returns the exit code."""
-    return failed(say("Interrupted; nothing half done was left behind."), INTERRUPTED, json=json)
+    return failed(say("Interrupted; no half-written result was left behind."), INTERRUPTED, json=json)
 
 
 def print_json(value: dict[str, Any]) -> None:

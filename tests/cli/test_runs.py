@@ -101,6 +101,10 @@ def test_a_name_of_ones_own(call: Runs, bundles: dict[str, Path]) -> None:
     call("promote", bundles["first"], "--to", "production", "--name", "tickets")
     assert call("list", "--name", "support", "--json")["runs"][0]["name"] == "support"
     assert call("which", "tickets", "--json")["name"] == "tickets"
+    assert call("list", "--name", "tickets", "--json")["runs"][0]["name"] == "support"
+    assert "*production (tickets)" in call("list")
+    call("promote", bundles["first"], "--to", "staging", "--name", "tickets\n261122-faked0  finished")
+    assert len(call("list").splitlines()) == 1
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -48,6 +48,31 @@ def old_excel(folder: Path) -> bytes:
     return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000)
 
 
+def reworked(change: Callable[[str, bytes], bytes]) -> Callable[[Path], bytes]:
+    """A workbook each part of which has gone through ``change`` (its name, its content)."""
+
+    def make(folder: Path) -> bytes:
+        held = io.BytesIO()
+        with (
+            zipfile.ZipFile(io.BytesIO(written(".xlsx")(folder))) as old,
+            zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as new,
+        ):
+            for name in old.namelist():
+                new.writestr(name, change(name, old.read(name)))
+        return held.getvalue()
+
+    return make
+
+
+def far_below(name: str, content: bytes) -> bytes:
+    """The last row is renumbered."""
+    return content.replace(b'r="51"', b'r="2000000000"') if "sheet1" in name else content
+
+
+def swollen(name: str, content: bytes) -> bytes:
+    return content + b" " * (80 << 20) if "sheet1" in name else content
+
+
 def text(content: str, encoding: str = "utf-8") -> Callable[[Path], bytes]:
     return lambda folder: content.encode(encoding)
 
@@ -93,6 +118,8 @@ BAD: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
     "text named xlsx": ("a.xlsx", text(CSV), "is no xlsx file, or a damaged one"),
     "Parquet cut off": ("a.parquet", cut(".parquet"), "damaged or incomplete Parquet"),
     "Excel cut off": ("a.xlsx", cut(".xlsx"), "damaged or incomplete Excel"),
+    "Excel row that can't be": ("a.xlsx", reworked(far_below), "below the last that Excel knows"),
+    "Excel bomb": ("a.xlsx", reworked(swollen), "would unpack to 80 MB"),
     "JSON array cut off": ("a.json", text(json.dumps(ROWS)[:-30]), "cut off or damaged"),
     "JSON array without comma": ("a.json", text('[{"text": "a", "label": "b"}\n{"text": "c"}]'), "line 2"),
     "one JSON object": ("a.json", text(json.dumps({"rows": ROWS}, indent=1)), "one JSON object over several lines"),

@@ -170,6 +170,23 @@ def test_groups_and_times_that_a_random_split_would_part(tmp_path: Path) -> None
     assert not again.set_aside
 
 
+def test_the_cleaned_table_has_every_column_as_it_came(tmp_path: Path) -> None:
+    rows: list[list[object]] = [[f"文本{n}还可以", "ab"[n % 2], f"2024-1-{1 + n % 28}", f"=1+{n}"] for n in range(30)]
+    rows.append(["第一\n" * 1200, "a", "", ""])
+    rows.append(["", "a", "2024-1-1", "no text"])
+    rows.append(["=HYPERLINK(1)", "c", "", "too", "many"])
+    found = check(rows_of(tmp_path / "t.csv", ["text", "label", "day", "more"], rows), out=tmp_path / "out")
+    assert (found["usable"], found["set_aside"]) == (31, 2)
+    with open(found["cleaned_file"], encoding="utf-8-sig", newline="") as file:
+        cleaned = list(csv.DictReader(file))
+    assert [row["day"] for row in cleaned[:30]] == [row[2] for row in rows[:30]]
+    assert cleaned[3]["more"] == "=1+3"
+    assert cleaned[30]["text"].count("第一") == 1200
+    assert check(found["cleaned_file"])["set_aside"] == 0
+    with open(found["set_aside_file"], encoding="utf-8-sig", newline="") as file:
+        assert [row["raw"] for row in csv.DictReader(file)][1].startswith("'=HYPERLINK"), "no spreadsheet computes it"
+
+
 def test_labels_of_a_held_out_table_that_training_lacks_are_an_error(table: Path, tmp_path: Path) -> None:
     test = tmp_path / "test.csv"
     test.write_text("评论,标签\n还可以吧也就那样,中\n", encoding="utf-8")

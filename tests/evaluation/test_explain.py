@@ -191,6 +191,12 @@ def test_pieces_put_together_are_the_text() -> None:
     assert '<mark class="against"' in html
 
 
+def test_rows_without_a_text_are_counted(bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text,note\n,a\nthe room was good,b\n", encoding="utf-8")
+    found = explain(bundle.path, data=tmp_path / "t.csv", text="text")
+    assert "1 rows have no text that can be read and aren't explained: row 2" in found["notes"][0]
+
+
 def test_the_strongest_words_in_words() -> None:
     spans = [{"start": 0, "end": 1, "score": 3.0}, {"start": 2, "end": 3, "score": -1.0}]
     assert named({"text": "a b", "spans": spans}) == ["for: a +3.00", "against: b -1.00"]

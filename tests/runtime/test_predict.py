@@ -45,6 +45,13 @@ def test_the_table_comes_back_with_answers_in_order(
     json.dumps(result)
 
 
+def test_texts_that_are_cut_are_counted(tuned: Bundle, tmp_path: Path) -> None:
+    table = tmp_path / "in.csv"
+    table.write_text("text\n" + "good\n" * 3 + "good " * 200 + "\n" + "bad " * 300 + "\n", encoding="utf-8")
+    (note,) = predict(tuned.path, table, tmp_path / "out.csv")["notes"]
+    assert note.startswith(f"2 texts are longer than the {tuned.info.max_length} tokens")
+
+
 def test_rows_without_text_stay_and_broken_rows_are_set_aside(tuned: Bundle, tmp_path: Path) -> None:
     table = tmp_path / "in.csv"
     table.write_text("text,k\ngood,1\n,2\nthree,3,too many\n   ,4\nbad,5\n", encoding="utf-8")

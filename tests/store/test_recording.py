@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from weitiao.errors import DataError
+from weitiao.errors import DataError, RecipeError
 from weitiao.store import open_store, runs
 from weitiao.store.recording import recording
 
@@ -16,7 +16,8 @@ from weitiao.store.recording import recording
     ("error", "status", "told"),
     [
         (None, "finished", None),
-        (DataError("the table is empty"), "failed", "the table is empty"),
+        (RecipeError("epochs: 0 is too few"), "failed", "epochs: 0 is too few"),
+        (DataError("text: call Mrs Smith at 13800138000"), "failed", "DataError"),
         (RuntimeError("row 3: 'secret text'"), "failed", "RuntimeError"),
         (KeyboardInterrupt(), "interrupted", None),
     ],

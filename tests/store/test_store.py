@@ -84,6 +84,17 @@ def test_a_file_that_is_no_database_is_told(tmp_path, content):
     assert file.read_bytes() == content
 
 
+def test_another_programs_database_is_refused_untouched(tmp_path):
+    file = tmp_path / "theirs.db"
+    with create_engine(f"sqlite:///{file}").begin() as connection:
+        connection.execute(text("CREATE TABLE orders (id INTEGER)"))
+    content = file.read_bytes()
+    with pytest.raises(StoreError, match="isn't a database of weitiao"):
+        open_store(file)
+    assert file.read_bytes() == content
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs.db"]
+
+
 def test_a_database_of_a_newer_weitiao_is_told(tmp_path):
     file = tmp_path / "service.db"
     open_store(file).close()

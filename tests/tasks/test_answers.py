@@ -331,3 +331,35 @@ def test_whether_two_answers_say_the_same() -> None:
     assert not same_answer(made, near[0], near[2])
     one, other = (Prediction("", "", 1, {}, labels=labels) for labels in (("a", "b"), ("b", "a")))
     assert same_answer(info("multilabel", "a", "b"), one, other)
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        [math.inf, 2, "A"],
+        [0, math.nan, "A"],
+        [0.5, 2, "A"],
+        [True, 2, "A"],
+        [0, 2, None],
+        [0, 2, ["A"]],
+        [0, 2, "\ud800"],
+        ["1e999", 2, "A"],
+    ],
+)
+def test_a_span_that_is_none_is_told(span: list[Any]) -> None:
+    assert "a span needs start, end and label" in tag.read_label([span], TEXT)[1]
+
+
+def test_whole_numbers_that_a_table_turned_around_are_places() -> None:
+    assert tag.read_label([[0.0, "2", "NAME"]], TEXT) == ((Entity(0, 2, "NAME"),), "")
+
+
+def test_an_answer_at_a_place_it_cannot_have_is_looked_for() -> None:
+    text = {"text": "hello hello"}
+    assert qa.read_label({"text": "he", "start": -5}, text)[0] == (Entity(0, 2, "answer"),)
+    assert qa.read_label({"text": ["lo"], "answer_start": [9]}, text)[0] == (Entity(9, 11, "answer"),)
+
+
+@pytest.mark.parametrize("text", [5, True, {"a": 1}])
+def test_an_answer_that_is_no_text_is_told(text: Any) -> None:
+    assert "doesn't stand in its text" in qa.read_label({"text": text, "answer_start": [0]}, TEXT)[1]

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from weitiao.bundle import BundleInfo
 from weitiao.data.load import deduplicate, load
 from weitiao.data.tags import entities_of
+from weitiao.errors import DataError
 from weitiao.tasks import qa, tag, wanted
 from weitiao.tasks.windows import read
 from weitiao.types import Entity
@@ -134,6 +135,14 @@ def test_squad_says_that_a_question_is_impossible(tmp_path: Path) -> None:
     dataset = load(tmp_path / "squad.json", wanted=wanted("qa"))
     assert (len(dataset.examples), len(dataset.set_aside)) == (10, 0)
     assert [bool(example.label) for example in dataset.examples] == [False] * 9 + [True]
+
+
+@pytest.mark.parametrize("questions", ["null", "3", "[5]"])
+def test_squad_with_other_things_in_it_is_told(tmp_path: Path, questions: str) -> None:
+    whole = '{"data": [{"paragraphs": [{"context": "The miners paid.", "qas": %s}]}]}'
+    (tmp_path / "squad.json").write_text(whole % questions, encoding="utf-8")
+    with pytest.raises(DataError, match=r"squad\.json"):
+        load(tmp_path / "squad.json", wanted=wanted("qa"))
 
 
 def rows_of(path: Path, content: str) -> list[tuple[str, Any]]:

@@ -56,6 +56,7 @@ def test_probabilities_are_read_by_label_and_add_up_to_one(tmp_path: Path, revie
         ('{"positive": 0}', "from 0 up"),
         ('{"positive": 0.5, "neutral": 0.5}', "neutral"),
         ("", "JSON object"),
+        ('{"positive": 1%s}' % ("0" * 400), "JSON object"),
     ],
 )
 def test_what_are_no_probabilities_is_set_aside(tmp_path: Path, reviews: Path, cell: str, why: str) -> None:

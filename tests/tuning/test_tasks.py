@@ -14,6 +14,7 @@ pytest.importorskip("torch")
 
 import weitiao
 from conftest import BAD, GOOD
+from weitiao.cli.compress import _show
 from weitiao.errors import BundleError, DataError, RecipeError
 
 SETTINGS = {"learning_rate": 5e-3, "batch_size": 16, "precision": "fp32", "max_length": 48}
@@ -155,10 +156,14 @@ def test_spans_hold_for_the_user_s_own_copy_of_a_text(tuned: Callable[..., Any],
 
 
 @pytest.mark.parametrize("task", ["multilabel", "tag", "qa"])
-def test_compressed_answers_are_the_same(task: str, tuned: Callable[..., Any], tmp_path: Path) -> None:
+def test_compressed_answers_are_the_same(
+    task: str, tuned: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("nncf")
     _, found = tuned(task)
     told = weitiao.compress(found["bundle"], tmp_path / "small", precision="fp32")
+    _show(told)
+    assert " +0.00 points" in capsys.readouterr().out
     assert told["agreement"] == 1.0
     assert set(told["change"]) == set(told["metrics"])
     assert all(abs(each["value"]) < 1e-6 for each in told["change"].values())

@@ -37,12 +37,13 @@ def command(
 
 
 def _show(found: dict[str, Any]) -> None:
-    change = found["change"]["accuracy"]
+    metric, change = next(iter(found["change"].items()))
     echo(
         say(
-            "{precision} ({to}): accuracy {change:+.2f} points [{low:+.2f}, {high:+.2f}] on {n} rows.",
+            "{precision} ({to}): {metric} {change:+.2f} points [{low:+.2f}, {high:+.2f}] on {n} rows.",
             precision=found["precision"],
             to=found["to"],
+            metric=metric,
             change=100 * change["value"],
             low=100 * change["low"],
             high=100 * change["high"],

@@ -21,7 +21,13 @@ Database = Annotated[
 Run = Annotated[str, typer.Argument(metavar="RUN", help=say("Its id or digest, the beginning of one, or its bundle."))]
 Model = Annotated[str, typer.Argument(metavar="NAME", help=say("The model's name."))]
 Stage = Annotated[str, typer.Option("--stage", help=say("staging or production."))]
-SHOWN = ("macro_f1", "accuracy")  # the metrics in a line of the list, the first that a run has
+SHOWN = (
+    "macro_f1",
+    "micro_f1",
+    "accuracy",
+    "f1",
+    "spearman",
+)  # in a line of the list, the first that a run has
 
 
 @app.command("list", help=say("The runs, newest first."))
@@ -191,10 +197,15 @@ def _show_list(found: list[dict[str, Any]], sort: str | None) -> None:
                 run["name"],
                 " ".join(filter(None, how)),
                 f"{metric} {_figure(run['metrics'].get(metric))}" if metric else "",
-                ", ".join(f"*{each['stage']}" for each in run["stages"]),
+                ", ".join(_in_force(run["name"], each) for each in run["stages"]),
             ]
         )
     _show_table(rows)
+
+
+def _in_force(own: str, each: dict[str, Any]) -> str:
+    """Such as *production, with the model's name where it isn't the run's ``own``."""
+    return f"*{each['stage']}" + (f" ({each['name']})" if each["name"] != own else "")
 
 
 def _show_table(rows: list[list[str]]) -> None:

@@ -16,6 +16,6 @@ def write_set_aside(path: str | os.PathLike[str], rows: Iterable[SetAside]) -> N
 
     Raises `OutputError` where the file can't be written.
     """
-    with open_writer(path, COLUMNS, bom=True) as writer:
+    with open_writer(path, COLUMNS, bom=True, for_reading=True) as writer:
         for row in rows:
             writer.write([{"row": row.row, "reason": row.reason, "raw": row.raw}])

@@ -8,11 +8,23 @@ from typing import Any
 from weitiao.data.table import has_invalid
 
 Rows = list[dict[str, Any]]
+_COMPUTED = ("=", "+", "-", "@", "\t", "\r")  # how a formula may begin
 
 
 def as_json(value: Any) -> str:
     """``value`` as one line of JSON with its line end."""
     return json.dumps(value, ensure_ascii=False, default=str) + "\n"
+
+
+def harmless(value: Any) -> Any:
+    """``value`` for a file that people open in a spreadsheet: behind an apostrophe where that would compute it."""
+    if not isinstance(value, str) or not value.startswith(_COMPUTED):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def cell(value: Any) -> Any:

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,9 @@ from weitiao.data.label_names import alike
 from weitiao.data.language import language, shares
 from weitiao.data.lengths import lengths, tokens
 from weitiao.data.load import ONE_LABEL, Reading, Wanted, deduplicate, load, reason_counts
+from weitiao.data.read import read_rows
 from weitiao.data.similar import fold, near_in_all, near_pairs
-from weitiao.data.table import MostlyUnusable
+from weitiao.data.table import MostlyUnusable, Row
 from weitiao.data.values import label_cell
 from weitiao.data.verdict import verdict
 from weitiao.data.write import open_writer, refuse_overwriting
@@ -232,7 +233,7 @@ def _write(
     write_set_aside(out / SET_ASIDE, dataset.set_aside)
     kept = [example for place, example in enumerate(dataset.examples) if place not in dropped]
     _write_cleaned(replace(dataset, examples=kept), out / CLEANED)
-    with open_writer(out / SUSPECTS, COLUMNS, bom=True) as writer:
+    with open_writer(out / SUSPECTS, COLUMNS, bom=True, for_reading=True) as writer:
         for name, some in suspects.items():
             for suspect in some:
                 writer.write([_line(name, suspect, material)])
@@ -248,23 +249,26 @@ def _write(
 
 
 def _write_cleaned(dataset: Dataset, path: Path) -> None:
-    columns: dict[str, Callable[[Example], Any]] = {
-        dataset.text_column: lambda example: example.text,
-        **{name: partial(_input, role) for role, name in dataset.columns.items()},
-        dataset.label_column or "label": lambda example: label_cell(example.label, example.text),
-    }
-    if dataset.group_column:
-        columns[dataset.group_column] = lambda example: example.group
-    if dataset.time_column:
-        columns[dataset.time_column] = lambda example: example.time and example.time.isoformat()
-    with open_writer(path, list(columns), bom=True) as writer:
-        for start in range(0, len(dataset.examples), _BATCH):
-            part = dataset.examples[start : start + _BATCH]
-            writer.write([{name: value(example) for name, value in columns.items()} for example in part])
-
-
-def _input(role: str, example: Example) -> str:
-    return example.inputs[role]
+    """The rows of ``dataset`` with all the columns of its table: inputs and label as they are understood, others as
+    they came.
+    """
+    kept = {example.row: example for example in dataset.examples}
+    inputs = {"text": dataset.text_column, **dataset.columns}
+    label = dataset.label_column or "label"
+    table = read_rows(dataset.source, encoding=dataset.encoding)
+    with open_writer(path, list(dict.fromkeys([*table.columns, *inputs.values(), label])), bom=True) as writer:
+        rows = (row for row in table if isinstance(row, Row) and row.number in kept)
+        while some := list(islice(rows, _BATCH)):
+            writer.write(
+                [
+                    {
+                        **row.values,
+                        **{name: kept[row.number].inputs[role] for role, name in inputs.items()},
+                        label: label_cell(kept[row.number].label, kept[row.number].text),
+                    }
+                    for row in some
+                ]
+            )
 
 
 def _line(name: str, suspect: Suspect, material: Material) -> dict[str, Any]:

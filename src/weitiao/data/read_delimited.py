@@ -28,7 +28,7 @@ from weitiao.types import SetAside
 
 SEPARATORS = ",\t;|"
 NO_SEPARATOR = "\x1f"  # for a table of one column, whose commas are part of the text
-MAX_RECORD_LINES = 1_000
+MAX_RECORD_LINES, LEAST_RECORD_LINES = 100_000, 1_000
 MAX_RECORD_CHARACTERS = 4_000_000
 _ROWS_TO_SETTLE = 50
 
@@ -71,19 +71,25 @@ class _TooLong(Exception):
 
 
 class _Lines:
-    """Lines for csv to take, that remembers those of the record at hand and can take back all but the first."""
+    """Lines for csv to take, that remembers those of the record at hand and can take back all but the first.
+
+    A text may have very many lines. A file full of quotes that are never closed would be read again for each, so every
+    one that is found halves how far the next is followed.
+    """
 
     def __init__(self, lines: Iterator[tuple[int, str]]) -> None:
         self._lines = lines
         self._back: deque[tuple[int, str]] = deque()
         self.taken: list[tuple[int, str]] = []
         self._characters = 0
+        self._most = MAX_RECORD_LINES
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        if self.taken and (len(self.taken) >= MAX_RECORD_LINES or self._characters > MAX_RECORD_CHARACTERS):
+        if self.taken and (len(self.taken) >= self._most or self._characters > MAX_RECORD_CHARACTERS):
+            self._most = max(LEAST_RECORD_LINES, self._most // 2)
             raise _TooLong
         item = self._back.popleft() if self._back else next(self._lines)
         self.taken.append(item)

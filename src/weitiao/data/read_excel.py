@@ -19,6 +19,9 @@ from weitiao.languages import say
 from weitiao.types import SetAside
 
 MAX_UNPACKED = 4 << 30  # bytes; a workbook that unpacks to more is no table but an attack or an accident
+MANY = 64 << 20  # bytes; a workbook that unpacks to more may be
+MOST_TIMES = 150  # times as large as its file: tables are 5 to 50 times
+LAST_ROW = 1 << 20  # that Excel itself knows
 _CHUNK = 1 << 20
 _FORMULA = re.compile(rb"[<:]f[\s/>]")  # an element f, under whatever prefix
 _ERRORS = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"))
@@ -136,6 +139,8 @@ def _cells(sheet: _Sheet, shown: str) -> Iterator[tuple[int, list[Any]]]:
     """Rows without the empty cells at their end; a cell with an error value counts as empty."""
     try:
         for number, row in enumerate(_values(sheet), start=1):
+            if number > LAST_ROW:
+                raise ValueError(say("it has a row below the last that Excel knows, {row}", row=LAST_ROW))
             values = [None if isinstance(value, str) and value in _ERRORS else value for value in row]
             while values and (values[-1] is None or values[-1] == ""):
                 values.pop()
@@ -169,12 +174,12 @@ def _refuse_bomb(path: Path, shown: str) -> None:
             size = sum(member.file_size for member in archive.infolist())
     except zipfile.BadZipFile as error:
         raise _damaged(shown, error) from None
-    if size > MAX_UNPACKED:
+    if size > MAX_UNPACKED or (size > MANY and size > MOST_TIMES * path.stat().st_size):
         raise DataError(
             say(
-                "{path} would unpack to {size} GB, more than a workbook holds. Export the table as .csv.",
+                "{path} would unpack to {size} MB, more than a workbook of its size holds. Export the table as .csv.",
                 path=shown,
-                size=size >> 30,
+                size=size >> 20,
             )
         )
 

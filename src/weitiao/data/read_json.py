@@ -89,7 +89,7 @@ def _row(number: int, raw: str, encoding: str) -> Row | SetAside:
     try:
         value = _DECODER.decode(raw)
     except (ValueError, RecursionError) as error:
-        problem = getattr(error, "msg", None) or type(error).__name__
+        problem = (getattr(error, "msg", None) or type(error).__name__).removesuffix(" at")
         return SetAside(number, say("is not valid JSON ({problem})", problem=problem), printable(raw))
     if not isinstance(value, dict):
         return SetAside(number, say("is no JSON object with named columns"), printable(raw))

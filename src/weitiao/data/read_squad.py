@@ -28,19 +28,20 @@ def open_table(path: Path, shown: str, encoding: str) -> Table:
     """The table in ``path``: a row a question, numbered in their order; answers as text and start."""
     try:
         whole = json.loads(path.read_text(encoding=encoding, errors=error_handler(encoding)))
-        articles = list(whole["data"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        asked = [
+            (article, paragraph, question)
+            for article in whole["data"]
+            for paragraph in article.get("paragraphs", ())
+            for question in paragraph.get("qas", ())
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
             say("{path} begins as SQuAD does, but isn't valid JSON: {problem}", path=shown, problem=error)
         ) from None
 
     def rows() -> Iterator[AnyRow]:
-        number = 0
-        for article in articles:
-            for paragraph in article.get("paragraphs", ()):
-                for asked in paragraph.get("qas", ()):
-                    number += 1
-                    yield _row(number, article, paragraph, asked)
+        for number, one in enumerate(asked, start=1):
+            yield _row(number, *one)
 
     return Table(shown, "squad", encoding, COLUMNS, rows, task="qa")
 
@@ -59,6 +60,6 @@ def _row(number: int, article: dict[str, Any], paragraph: dict[str, Any], asked:
                 "answers": answers,
             },
         )
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         raw = printable(json.dumps(asked, ensure_ascii=False, default=str))
         return SetAside(number, say("a question lacks its text or an answer its place"), raw)

@@ -59,7 +59,7 @@ def _reader(labels: Sequence[str]) -> Callable[[Any, Mapping[str, str]], tuple[A
         try:
             given = json.loads(value) if isinstance(value, str) else value
             shares = {str(label): float(share) for label, share in given.items()}
-        except (AttributeError, TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError, OverflowError):
             return None, say("the probabilities aren't a JSON object of labels and numbers")
         if any(not math.isfinite(share) or share < 0 for share in shares.values()) or not sum(shares.values()):
             return None, say("the probabilities aren't numbers from 0 up, one of them above 0")

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from weitiao.data.cells import Rows, as_json, cell
+from weitiao.data.cells import Rows, as_json, cell, harmless
 from weitiao.errors import OutputError
 from weitiao.files import unfinished
 from weitiao.languages import say
@@ -28,10 +28,13 @@ class Writer(Protocol):
 
 
 @contextmanager
-def open_writer(path: str | os.PathLike[str], columns: Sequence[str], *, bom: bool = False) -> Iterator[Writer]:
+def open_writer(
+    path: str | os.PathLike[str], columns: Sequence[str], *, bom: bool = False, for_reading: bool = False
+) -> Iterator[Writer]:
     """Write a table with ``columns`` to ``path``, replacing a file of that name when the block ends without an error.
 
-    ``bom`` puts a byte order mark before CSV and TSV, without which Excel garbles Chinese. Values that a cell can't
+    ``bom`` puts a byte order mark before CSV and TSV, without which Excel garbles Chinese. ``for_reading``: people read
+    it, no program does, so what a spreadsheet would compute is kept from it by an apostrophe. Values that a cell can't
     hold (lists, objects) are written as JSON.
 
     Raises `OutputError`: unknown ending, no such folder, no permission, disk full, too much for an Excel sheet.
@@ -42,7 +45,7 @@ def open_writer(path: str | os.PathLike[str], columns: Sequence[str], *, bom: bo
     with ExitStack() as outer, ExitStack() as stack:
         with _told(shown):
             part = outer.enter_context(unfinished(target))
-            writer = _writer(part, shown, list(columns), bom, stack)
+            writer = _writer(part, shown, list(columns), stack, bom=bom, for_reading=for_reading)
         yield writer
         with _told(shown):
             stack.pop_all().close()
@@ -104,7 +107,11 @@ def _told(shown: str) -> Iterator[None]:
         ) from None
 
 
-def _writer(part: Path, shown: str, columns: list[str], bom: bool, stack: ExitStack) -> _Told:
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _writer(part: Path, shown: str, columns: list[str], stack: ExitStack, *, bom: bool, for_reading: bool) -> _Told:
     ending = part.suffix.lower()
     if ending in (".csv", ".tsv"):
         encoding = "utf-8-sig" if bom else "utf-8"
@@ -112,7 +119,8 @@ def _writer(part: Path, shown: str, columns: list[str], bom: bool, stack: ExitSt
         # Line ends as in RFC 4180: only with them does csv quote a value that holds a lone "\r".
         table = csv.DictWriter(file, columns, extrasaction="ignore", delimiter="\t" if ending == ".tsv" else ",")
         table.writeheader()
-        return _Told(lambda rows: table.writerows({c: cell(row.get(c)) for c in columns} for row in rows), shown)
+        last = harmless if for_reading else _as_it_is
+        return _Told(lambda rows: table.writerows({c: last(cell(row.get(c))) for c in columns} for row in rows), shown)
     if ending in (".jsonl", ".ndjson"):
         file = stack.enter_context(part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n"))
         return _Told(lambda rows: file.writelines(as_json({c: row.get(c) for c in columns}) for row in rows), shown)

@@ -115,7 +115,17 @@ def _texts(
         "rows": len(dataset.examples),
         "text_column": dataset.text_column,
     }
-    return dataset.examples, source, dataset.notes
+    notes = list(dataset.notes)
+    if dataset.set_aside:
+        notes.append(
+            say(
+                "{count} rows have no text that can be read and aren't explained: row {row} {reason}.",
+                count=len(dataset.set_aside),
+                row=dataset.set_aside[0].row,
+                reason=dataset.set_aside[0].reason,
+            )
+        )
+    return dataset.examples, source, notes
 
 
 def _explain(
@@ -162,7 +172,8 @@ def _refuse_unknown(label: str | None, bundle: Bundle) -> None:
     labels = bundle.info.labels
     if label is None or label in labels:
         return
-    near = get_close_matches(label[:100], labels, n=5, cutoff=0.5) or labels[:10]
+    below = [each for each in labels if bundle.info.hierarchy and each.startswith(label + bundle.info.hierarchy)]
+    near = below[:10] or get_close_matches(label[:100], labels, n=5, cutoff=0.5) or labels[:10]
     raise DataError(
         say(
             "{bundle} doesn't know the label {label}. Among its {count} labels: {known}",

@@ -25,7 +25,7 @@ def bootstrap(
 
     ``gold`` and ``predicted`` [n] are class numbers. Rows are drawn with replacement; since the metrics see only the
     confusion matrix, its cells are drawn instead (multinomial), which is the same and as fast for 100,000 rows as for
-    100. Where every answer is right (or wrong) resampling can't vary: accuracy then has the exact binomial
+    100. Where every answer is right (or wrong) resampling can't vary: both then have the exact binomial
     (Clopper–Pearson) interval. A class that neither occurs nor is predicted has the interval 0 to 0.
     """
     cells, counts = np.unique(np.stack([gold, predicted]), axis=1, return_counts=True)
@@ -38,7 +38,7 @@ def bootstrap(
     }
     right = int((gold == predicted).sum())
     if right in (0, len(gold)):
-        found["accuracy"] = _exact(right, len(gold), level)
+        found = dict.fromkeys(found, exact(right, len(gold), level))
     return found, [_percentiles(float(point_f1[0, k]), f1[:, k], level) for k in range(classes)]
 
 
@@ -133,7 +133,9 @@ def _percentiles(value: float, resampled: Floats, level: float) -> Interval:
     return Interval(value, float(low), float(high), level)
 
 
-def _exact(right: int, n: int, level: float) -> Interval:
+def exact(right: int, n: int, level: float = LEVEL) -> Interval:
+    """The Clopper–Pearson interval of ``right`` of ``n``."""
+    require("scipy", "tune")
     from scipy.stats import binomtest
 
     found = binomtest(right, n).proportion_ci(confidence_level=level, method="exact")

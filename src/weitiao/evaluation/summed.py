@@ -11,7 +11,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from weitiao.bundle import BundleInfo
-from weitiao.evaluation.intervals import LEVEL, RESAMPLES
+from weitiao.evaluation.intervals import LEVEL, RESAMPLES, exact
 from weitiao.languages import say
 from weitiao.report import page, plots
 from weitiao.report.page import KeyFigure, Section
@@ -43,7 +43,7 @@ def summed_figures(
         "labels": list(info.labels),
         "n": len(examples),
         "metrics": points,
-        "intervals": {name: asdict(percentiles(points[name], drawn[name])) for name in points},
+        "intervals": {name: asdict(_around(points[name], drawn[name], len(examples))) for name in points},
     }
     if hasattr(task, "per_label"):
         found["per_class"] = task.per_label(info.labels, sums)
@@ -60,6 +60,13 @@ def resampled(info: BundleInfo, tables: Sequence[Statistics], seed: int) -> list
         for part, table in zip(parts, tables, strict=True):
             part.append(task.metrics(drawn @ table))
     return [{name: np.concatenate([each[name] for each in part]) for name in part[0]} for part in parts]
+
+
+def _around(value: float, drawn: Statistics, n: int) -> Interval:
+    """As `percentiles`; where all ``n`` rows are right, or wrong, resampling can't vary: the exact binomial one."""
+    if value in (0.0, 1.0) and np.ptp(drawn) == 0:
+        return exact(round(value * n), n)
+    return percentiles(value, drawn)
 
 
 def percentiles(value: float, drawn: Statistics) -> Interval:

@@ -61,7 +61,8 @@ _DRAWING = threading.Lock()  # matplotlib's settings are global
 
 def text_width(text: str, size: float = FONT_SIZE) -> float:
     """Pixels that ``text`` takes in the reader's font, estimated (matplotlib has no Chinese glyphs to measure)."""
-    return width(text) * size * 0.54
+    capitals = sum(character.isupper() or character in "MW_@%" for character in text)
+    return (width(text) + 0.3 * capitals) * size * 0.54
 
 
 def draw(paint: Callable[[Figure], None], size: tuple[float, float], description: str) -> Markup:

@@ -47,6 +47,7 @@ class Engine:
         self.labels = list(bundle.info.labels)
         self.task = task_of(bundle.info.task)
         self.turn = threading.Lock()
+        self.cut = 0  # inputs so far that were longer than the bundle reads
         self._forward = forward
         self._tokenizer = _tokenizer(bundle)
 
@@ -122,7 +123,9 @@ class Engine:
             raise DataError(say("predict takes a list of texts; a single text came. Put it into a list."))
         inputs = [self._inputs(number, text) for number, text in enumerate(texts)]
         with self.turn:  # the tokenizer's settings are its own
-            return read(self._tokenizer, inputs, self.bundle.info)
+            reading = read(self._tokenizer, inputs, self.bundle.info)
+            self.cut += reading.cut
+        return reading
 
     def _inputs(self, number: int, given: Input) -> Mapping[str, str]:
         roles = self.task.INPUTS

@@ -82,7 +82,7 @@ def predict(  # noqa: PLR0913  the options of the verb
         )
     with ExitStack() as stack:
         journal = stack.enter_context(open_journal(target, opened, [*added, why or ""], resume=resume))
-        asides = stack.enter_context(open_writer(aside, ASIDE_COLUMNS, bom=True))
+        asides = stack.enter_context(open_writer(aside, ASIDE_COLUMNS, bom=True, for_reading=True))
         rows = stack.enter_context(open_writer(target, [*table.columns, *added], bom=_wants_bom(table)))
         engine = open_engine(opened)
 
@@ -98,6 +98,16 @@ def predict(  # noqa: PLR0913  the options of the verb
     seconds = time.perf_counter() - began
     if not tally.set_aside:
         aside.unlink(missing_ok=True)
+    notes = list(table.notes)
+    if engine.cut:
+        notes.append(
+            say(
+                "{count} texts are longer than the {tokens} tokens that the bundle reads: only their beginnings were "
+                "read. weitiao tune with --max-length reads more.",
+                count=engine.cut,
+                tokens=opened.info.max_length,
+            )
+        )
     return {
         "bundle": str(opened.path),
         "digest": opened.digest,
@@ -108,7 +118,7 @@ def predict(  # noqa: PLR0913  the options of the verb
         "set_aside": tally.set_aside,
         "blank": tally.blank,
         "set_aside_file": str(aside) if tally.set_aside else None,
-        "notes": table.notes,
+        "notes": notes,
         "text_column": columns.text,
         "resumed_from": journal.known or None,
         "seconds": seconds,

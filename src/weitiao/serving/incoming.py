@@ -63,7 +63,10 @@ def usable(texts: list[dict[str, str]], where: str, service: Service, task: Any)
     for number, inputs in enumerate(texts):
         place = f"{where}.{number}"
         if inputs.keys() != set(task.INPUTS):
-            problem = say("this model reads {inputs}; send them as items", inputs=", ".join(task.INPUTS))
+            problem = say(
+                "this model reads {inputs}: an item has these and nothing else beside its id",
+                inputs=", ".join(task.INPUTS),
+            )
             faults.append({"where": place, "problem": problem})
             continue
         found.append({})

@@ -104,6 +104,7 @@ def open_store(url: str | os.PathLike[str]) -> Store:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         if store.file:
+            _refuse_foreign(store.file)
             _make_private(store.file)
     try:
         _upgrade(engine, shown)
@@ -151,6 +152,22 @@ def _make_private(file: Path) -> None:
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise StoreError(say("{path} can't be used as a database: {why}", path=file, why=error.strerror)) from None
+
+
+def _refuse_foreign(file: Path) -> None:
+    """`StoreError` where ``file`` is another program's database, before anything is written to it."""
+    import sqlite3
+    from contextlib import closing
+
+    if not file.is_file() or not file.stat().st_size:
+        return
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error:  # damaged or locked: told where it is used
+        return
+    if tables and "alembic_version" not in tables:
+        raise StoreError(say("{url} isn't a database of weitiao. Name another one.", url=file))
 
 
 def _upgrade(engine: Engine, shown: str) -> None:

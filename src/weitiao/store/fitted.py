@@ -7,7 +7,8 @@ from typing import Any
 
 
 def fitted(known: dict[str, Any]) -> dict[str, Any]:
-    """``known`` by column of `tables.Run`: text without NUL and halves of pairs, no longer than allowed.
+    """``known`` by column of `tables.Run`: text without NUL and halves of pairs, no longer than allowed; a name is one
+    line without control characters.
 
     Of metrics and intervals those that aren't finite numbers are left out.
     """
@@ -18,6 +19,8 @@ def fitted(known: dict[str, Any]) -> dict[str, Any]:
     for name, value in known.items():
         if isinstance(value, str):
             plain = value.encode("utf-8", "backslashreplace").decode().replace("\0", "")
+            if name == "name":
+                plain = "".join(each if each.isprintable() else " " for each in plain)
             found[name] = plain[: getattr(columns[name].type, "length", None)]
         elif name in ("metrics", "intervals"):
             found[name] = {key: kept for key, each in value.items() if (kept := _finite(each)) is not None}

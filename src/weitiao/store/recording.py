@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from weitiao.errors import WeitiaoError
+from weitiao.errors import DataError, WeitiaoError
 from weitiao.languages import say
 from weitiao.store import runs
 from weitiao.store.database import Store, open_state
@@ -104,5 +104,6 @@ def _unrecorded(error: Exception) -> str:
 
 
 def _why(error: Exception) -> str:
-    """The message of an error of ours; of another only its kind, since nobody knows what it quotes."""
-    return str(error)[:LONGEST_ERROR] if isinstance(error, WeitiaoError) else type(error).__name__
+    """The message of an error of ours; only its kind where it quotes a table, or nobody knows what it quotes."""
+    told = isinstance(error, WeitiaoError) and not isinstance(error, DataError)
+    return str(error)[:LONGEST_ERROR] if told else type(error).__name__

@@ -104,13 +104,14 @@ def listed(
     if status is not None and status not in STATUSES:
         raise StoreError(say("Statuses are {known}; {given} came.", known=", ".join(STATUSES), given=status))
     query = select(Run).order_by(Run.started_at.desc(), Run.id)
-    for column, wanted in ((Run.name, name), (Run.base, base)):
-        if wanted is not None:
-            query = query.where(column == wanted)
+    if base is not None:
+        query = query.where(Run.base == base)
     with store.read() as session:
         rows = session.scalars(query).all()
         stages = _stages(session)
     found = [_described(row, stages) for row in rows]
+    if name is not None:  # promoted as another model, a run is one of that model's as well
+        found = [run for run in found if name in (run["name"], *(each["name"] for each in run["stages"]))]
     if stage is not None:
         found = [run for run in found if stage in (each["stage"] for each in run["stages"])]
     if status is not None:

@@ -49,7 +49,7 @@ def read_label(value: Any, inputs: Mapping[str, str]) -> tuple[tuple[Entity, ...
         parts = value
     if isinstance(parts, Mapping):  # of data sets: {"text": [...], "answer_start": [...]}
         texts, starts = parts.get("text"), parts.get("answer_start")
-        if isinstance(texts, str):
+        if texts is not None and not isinstance(texts, list):
             texts, starts = [texts], [starts if starts is not None else parts.get("start")]
         starts = starts if isinstance(starts, list) else [None] * len(texts or ())
         parts = [{"text": text, "start": start} for text, start in zip(texts or (), starts, strict=False)]
@@ -73,7 +73,7 @@ def read_label(value: Any, inputs: Mapping[str, str]) -> tuple[tuple[Entity, ...
 def _placed(answer: Any, start: Any, text: str) -> Entity | None:
     if not isinstance(answer, str) or not answer.strip():
         return None
-    if isinstance(start, int) and text[start : start + len(answer)] == answer:
+    if isinstance(start, int) and start >= 0 and text[start : start + len(answer)] == answer:
         return Entity(*stripped(start, start + len(answer), text), ANSWER)
     at = text.find(answer.strip())
     return None if at < 0 else Entity(at, at + len(answer.strip()), ANSWER)

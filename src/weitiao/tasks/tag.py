@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from weitiao.bundle.shape import BundleInfo
 from weitiao.data.tags import spans_of_tags, stripped
-from weitiao.data.values import listed
+from weitiao.data.values import label_of, listed
 from weitiao.languages import say
 from weitiao.tasks import counts
 from weitiao.tasks.classify import fit_temperature, probabilities
@@ -78,7 +78,17 @@ def _span(part: Any) -> tuple[int, int, str]:
         kind = part["label"] if "label" in part else part["type"]
     else:
         start, end, kind = part
-    return int(start), int(end), str(kind).strip()
+    label, problem = label_of(kind)
+    if problem:
+        raise ValueError(problem)
+    return _place(start), _place(end), label
+
+
+def _place(value: Any) -> int:
+    """A whole number, also of a table that made 2.0 or "2" of it."""
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise TypeError
+    return int(value)
 
 
 def names(label: Sequence[Entity]) -> tuple[str, ...]:

@@ -40,10 +40,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Inputs by role, and all their windows in order."""
+    """Inputs by role, and all their windows in order; ``cut`` inputs were longer than what is read of them."""
 
     inputs: Sequence[Mapping[str, str]]
     windows: Sequence[Window]
+    cut: int = 0
 
 
 def read(tokenizer: Any, inputs: Sequence[Mapping[str, str]], info: BundleInfo) -> Reading:
@@ -58,13 +59,15 @@ def read(tokenizer: Any, inputs: Sequence[Mapping[str, str]], info: BundleInfo) 
     strategy = "longest_first" if len(roles) == 1 or not info.stride else ("only_first", "only_second")[long]
     tokenizer.enable_truncation(info.max_length, stride=info.stride, strategy=strategy)
     windows: list[Window] = []
+    cut = 0
     for start in range(0, len(inputs), CHUNK):
         some = inputs[start : start + CHUNK]
         for row, encoding in enumerate(_encoded(tokenizer, some, info, task), start):
+            cut += bool(encoding.overflowing) and not info.stride
             for each in (encoding, *(encoding.overflowing if info.stride else ())):
                 offsets = _offsets(each, long, len(info.prefix), inputs[row]["text"]) if task.BY_TOKEN else None
                 windows.append(Window(each.ids, row, offsets))
-    return Reading(inputs, windows)
+    return Reading(inputs, windows, cut)
 
 
 def _encoded(tokenizer: Any, inputs: Sequence[Mapping[str, str]], info: BundleInfo, task: Any) -> list[Any]:

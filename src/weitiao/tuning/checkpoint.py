@@ -123,7 +123,7 @@ class Checkpoints:
         """Take over ``about``; `RecipeError` that names what differs from the run that is to go on."""
         about = json.loads(json.dumps(about))  # as it comes back from a file
         if self.saved:
-            before, now = _flat(self.saved.about["run"]), _flat(about["run"])
+            before, now = _flat(self.saved.about.get("run", {})), _flat(about["run"])
             differing = [name for name in sorted(before | now) if before.get(name) != now.get(name)]
             if differing:
                 raise RecipeError(
@@ -281,7 +281,7 @@ def _flat(nested: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 def _names(folder: Path) -> list[Path]:
     """Every checkpoint in ``folder``, the newest first."""
     with suppress(OSError), os.scandir(folder) as entries:
-        files = [Path(entry.path) for entry in entries if _NAME.fullmatch(entry.name)]
+        files = [Path(entry.path) for entry in entries if _NAME.fullmatch(entry.name) and entry.is_file()]
         return sorted(files, key=_step, reverse=True)
     return []
 
@@ -303,6 +303,8 @@ def _read(file: Path) -> Saved | None:
         with safe_open(file, framework="pt") as opened:
             told = json.loads(opened.metadata()[HEADER])
             tensors = {name: opened.get_tensor(name).clone() for name in opened.keys()}  # noqa: SIM118 - no mapping
-        return Saved(tensors, told["standing"], told["about"])
-    except (OSError, SafetensorError, ValueError, KeyError):
+        saved = Saved(tensors, told["standing"], told["about"])
+        whole = "step" in saved.standing and isinstance(saved.about, dict)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
+    return saved if whole else None

@@ -21,6 +21,7 @@ from weitiao.tuning.deliver import answer
 from weitiao.tuning.recipe import Recipe
 
 PARTS = ("dev", "test", "soft")
+GIVEN = ("flag", "recipe file", "environment")  # where a value comes from that somebody chose
 
 
 def finished(
@@ -38,7 +39,7 @@ def finished(
         told = json.loads((place / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BundleError(say("{file} can't be read: {why}", file=place, why=error)) from None
-    _require_same(place, bundle, recipe, asked, {**read, "data": data})
+    _require_same(place, bundle, recipe, told.get("origins", {}), asked, {**read, "data": data})
     with suppress(OSError), claimed(folder_of(place)):  # killed after the bundle was there
         Checkpoints(folder_of(place), recipe.checkpoint_every).clear()
     tell(say("{place} is finished already; nothing was left to do.", place=place))
@@ -46,13 +47,22 @@ def finished(
 
 
 def _require_same(
-    place: Path, bundle: Bundle, recipe: Recipe, asked: Resolved[Recipe], read: Mapping[str, str | None]
+    place: Path,
+    bundle: Bundle,
+    recipe: Recipe,
+    origins: Mapping[str, str],
+    asked: Resolved[Recipe],
+    read: Mapping[str, str | None],
 ) -> None:
     before: dict[str, Any] = {}
     now: dict[str, Any] = {}
-    for name in asked.origins:  # what was left open then was decided by the data
-        if getattr(asked.value, name) is not None and name not in ("checkpoint_every", "trackers"):
+    for name in asked.origins:
+        if name in ("checkpoint_every", "trackers"):
+            continue
+        if getattr(asked.value, name) is not None:  # what was left open then was decided by the data
             before[name], now[name] = getattr(recipe, name), getattr(asked.value, name)
+        elif origins.get(name) in GIVEN:
+            before[name], now[name] = getattr(recipe, name), say("left open")
     made = bundle.info.data
     tables = {"data": made.get("fingerprint"), **{part: made.get("held", {}).get(part) for part in PARTS}}
     for name, digest in tables.items():
