@@ -158,6 +158,8 @@ def test_a_finished_run_says_so(
     assert (fresh["n_train"], fresh["n_dev"], fresh["n_test"]) == (58, 6, 16)
     with pytest.raises(RecipeError, match="epochs: 2 then, 3 now"):
         weitiao.tune(*call, base=str(tiny_bert), resume=True, epochs=3)
+    with pytest.raises(RecipeError, match="epochs: 2 then, left open now"):
+        weitiao.tune(*call, base=str(tiny_bert), resume=True)
     with pytest.raises(RecipeError, match="data: "):
         weitiao.tune(str(ROOT / "README.md"), str(place), base=str(tiny_bert), resume=True)
     for other in ({"label": "text"}, {"group": "text"}, {"test": str(reviews)}, {"task": "multilabel"}):
