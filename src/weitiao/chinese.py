@@ -776,7 +776,7 @@ CHINESE: dict[str, str] = {
     "The ladder is for tasks {tasks}; {task} came.": "阶梯只适用于任务 {tasks}，收到的是 {task}。",
     "{source} leaves no rows to choose by. Name a table of them with --dev.": "{source} 没有留下可用于挑选的行。请用 --dev 指定一个表格。",
     "There are no unlabelled texts to learn from (--unlabelled).": "没有可供学习的无标签文本（--unlabelled）。",
-    "Of the dev rows the teachers ({names}) have {teachers} right, words alone {words}.": "在验证行上，教师（{names}）答对 {teachers}，仅凭字词答对 {words}。",
+    "Of the dev rows the teachers have {teachers} right, with their neighbours {neighbours}.": "开发集上，教师答对 {teachers}，结合近邻后答对 {neighbours}。",
     "There is no time left for a student.": "剩余时间不够训练学生模型。",
     "There is time for {epochs} epochs.": "剩余时间够训练 {epochs} 轮。",
     # plans/page.py

@@ -42,8 +42,8 @@ def climbed(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, sentences
 def test_every_rung_is_tuned_and_measured(climbed: dict[str, Any]) -> None:
     names = [each["name"] for each in climbed["rungs"]]
     missing = {each["name"] for each in climbed["skipped"]}
-    assert names[:5] == ["probe", "lora", "full", "robust", "student"]
-    assert set(names) | missing == {"probe", "lora", "full", "robust", "student", "int8"}
+    assert names[:5] == ["probe", "student", "full", "lora", "robust"]
+    assert set(names) | missing == {"probe", "full", "lora", "robust", "student", "int8"}
     assert (climbed["n_train"], climbed["n_dev"], climbed["n_test"]) == (45, 19, 16)
     for each in climbed["rungs"]:
         assert weitiao.bundle.verify(each["bundle"]) == each["digest"]
@@ -94,7 +94,7 @@ def test_a_call_that_was_cut_short_goes_on(
     with pytest.raises(OutputError, match="already there"):
         weitiao.ladder(str(reviews), str(out), budget=300, **call)
     found = weitiao.ladder(str(reviews), str(out), budget=300, resume=True, **call)
-    assert [each["name"] for each in found["rungs"]][:5] == ["probe", "lora", "full", "robust", "student"]
+    assert [each["name"] for each in found["rungs"]][:5] == ["probe", "student", "full", "lora", "robust"]
     before = {each["name"]: each["digest"] for each in climbed["rungs"]}
     after = {each["name"]: each["digest"] for each in found["rungs"]}
     assert [after[name] == before[name] for name in ("probe", "lora", "full")] == [True] * 3
@@ -127,7 +127,7 @@ def test_epochs_are_fewer_where_that_is_enough_and_stay_so_for_a_call_that_goes_
     unlabelled = write(tmp_path / "unlabelled.csv", [("text",), *((f"{text}！？",) for text, _ in sentences)])
     call = {"base": str(tiny_bert), "test": "", "unlabelled": unlabelled}
     found = weitiao.ladder(str(reviews), str(tmp_path / "out"), budget=600, **call)
-    assert [each["name"] for each in found["rungs"]][:5] == ["probe", "lora", "full", "robust", "student"]
+    assert [each["name"] for each in found["rungs"]][:5] == ["probe", "student", "full", "lora", "robust"]
     assert asked[0] == ("probe", None)
     assert {epochs for _, epochs in asked[1:]} <= {4, 5}
     shutil.rmtree(tmp_path / "out" / "robust")

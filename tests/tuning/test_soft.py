@@ -90,6 +90,8 @@ def test_labelled_rows_are_repeated_and_probabilities_sharpened() -> None:
     torch.testing.assert_close(found.gold[:4], torch.tensor([[1.0, 0.0], [0.0, 1.0]] * 2))
     torch.testing.assert_close(found.gold[4], torch.tensor([0.04, 0.64]) / 0.68)
     assert with_soft(train, encode([], [], 0), 2, Recipe()) is train
+    evened = with_soft(train, soft, 2, Recipe(soft_align=True))
+    torch.testing.assert_close(evened.gold[4:].mean(0), torch.tensor([0.5, 0.5]))
 
 
 def test_a_student_learns_from_its_teacher_alone_what_few_labels_did_not_show(

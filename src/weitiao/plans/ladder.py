@@ -28,8 +28,8 @@ from weitiao.evaluation.figures import change, figures_of, matrix
 from weitiao.files import unfinished
 from weitiao.languages import say
 from weitiao.plans.page import ladder_page
-from weitiao.plans.rungs import RUNGS, SMALL, STUDENT, Rung, described
-from weitiao.plans.teaching import answered, with_words
+from weitiao.plans.rungs import SMALL, STUDENT, Rung, described, order
+from weitiao.plans.teaching import Labelled, answered, heard
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import seconds_of
 from weitiao.runtime import open_engine
@@ -45,6 +45,8 @@ LEAST = 0.1  # seconds
 KEPT_BACK = 0.1  # of the budget, for compressing and measuring
 TEACHERS_WITHIN = 0.05  # of the best rung's dev score: what answers much worse teaches nothing
 LEAST_UNLABELLED = 500
+FOR_STUDENT = 0.5  # of the time, kept for it by the rungs before it
+LEAST_EPOCHS = 0.5  # of what a rung would take; with fewer it is left out
 SAMPLE = 500  # texts that the time of answering is measured on
 STEP, PASSES = 3.5, 2  # learning from a text takes as long as answering so often; how often a student reads each
 DEV_ROWS, MOST_SHARE = 100, 0.3  # held out to choose by, but no larger share
@@ -70,6 +72,7 @@ class _Ground:
     tables: dict[str, str]
     settings: dict[str, Any]
     until: float
+    student_at: float
     kept: dict[str, int]
 
     def keep(self, rung: str, epochs: int) -> None:
@@ -133,7 +136,9 @@ def ladder(  # noqa: PLR0913  the options of the verb
     sha256 = resolve(base or Recipe().base).sha256  # an unknown one is told before anything is written
     run = {"data": {**parts.where, "source": None}, "unlabelled": about, "task": task, "base": sha256, "seed": seed}
     kept = _begun(folder, run, resume=resume)
-    ground = _Ground(parts, folder, _tables(parts, folder), settings, began + seconds * (1 - KEPT_BACK), kept)
+    until = seconds * (1 - KEPT_BACK)
+    times = (began + until, began + until * (1 - FOR_STUDENT if texts else 1))
+    ground = _Ground(parts, folder, _tables(parts, folder), settings, *times, kept)
     climbed, skipped = _climb(ground, texts, seed)
     best = max(climbed, key=lambda rung: rung.told["dev_score"])  # of equals the first, which is the cheapest
     small = _compressed(ground, best, skipped, seed)
@@ -262,8 +267,11 @@ def _unlabelled(parts: Partition, source: str, encoding: str | None, task: str) 
 def _climb(ground: _Ground, texts: list[Example], seed: int) -> tuple[list[_Climbed], list[dict[str, str]]]:
     climbed: list[_Climbed] = []
     skipped: list[dict[str, str]] = []
-    for rung in RUNGS:
+    every = ground
+    for rung in order(len(ground.parts.train), taught=bool(texts)):
         tell(f"\n[{rung.name}] {described(rung.name)}")
+        waiting = rung.name != STUDENT and STUDENT not in [each.told["name"] for each in climbed]
+        ground = replace(every, until=every.student_at) if waiting else every
         try:
             if climbed and ground.left <= 0 and not (ground.folder / rung.name / MANIFEST).is_file():
                 raise BarMissedError(say("There is no time left."))
@@ -288,7 +296,7 @@ def _tuned(ground: _Ground, rung: Rung, more: dict[str, Any], before: _Climbed |
         answered = tune(ground.tables["train"], str(place), **call)
     except TooLongError as missed:
         fewer = int(missed.epochs * ground.left / missed.seconds)
-        if fewer < 1:
+        if fewer < max(1, LEAST_EPOCHS * missed.epochs):
             raise
         tell(say("There is time for {epochs} epochs.", epochs=fewer))
         ground.keep(rung.name, fewer)
@@ -344,33 +352,26 @@ def _taught(ground: _Ground, climbed: list[_Climbed], texts: list[Example], seed
         raise BarMissedError(say("There are no unlabelled texts to learn from (--unlabelled)."))
     best = max(each.told["dev_score"] for each in climbed)
     teachers = [each for each in climbed if each.told["dev_score"] >= best - TEACHERS_WITHIN]
-    order = [texts[at] for at in np.random.default_rng(seed).permutation(len(texts))]
-    sample, engine = [row.inputs for row in order[:SAMPLE]], open_engine(teachers[0].bundle)
+    shuffled = [texts[at] for at in np.random.default_rng(seed).permutation(len(texts))]
+    sample, engine = [row.inputs for row in shuffled[:SAMPLE]], open_engine(teachers[0].bundle)
     began = clocks.monotonic()
     engine.predict(sample)
-    each_text = (clocks.monotonic() - began) / len(sample) * (len(teachers) + PASSES * STEP)
+    each_text = (clocks.monotonic() - began) / len(sample) * (len(teachers) + 1 + PASSES * STEP)
     count = min(len(texts), int(ground.left * (1 - KEPT_BACK) / each_text))
     if count < min(LEAST_UNLABELLED, len(texts)):
         raise BarMissedError(say("There is no time left for a student."))
-    chosen = [row.inputs for row in order[:count]]
-    labels, bundles = ground.parts.labels, [each.bundle for each in teachers]
-    shares = np.array([sum(row.label == label for row in ground.parts.train) for label in labels], dtype=np.float64)
-    dev = (
-        [row.inputs for row in ground.parts.dev],
-        np.mean([matrix(labels, each.dev) for each in teachers], axis=0),
-        np.array([labels.index(row.label or "") for row in ground.parts.dev]),
-    )
-    taught, judged = with_words(answered(bundles, chosen), chosen, shares / shares.sum(), dev)
-    if judged:
-        tell(
-            say(
-                "Of the dev rows the teachers ({names}) have {teachers} right, words alone {words}.",
-                names=", ".join(each.told["name"] for each in teachers),
-                **{name: f"{share:.1%}" for name, share in judged.items()},
-            )
+    chosen = [row.inputs for row in shuffled[:count]]
+    labels, parts = ground.parts.labels, ground.parts
+    beliefs = answered([each.bundle for each in teachers], chosen)
+    if len(chosen[0]) == 1:  # of pairs the base, which never saw one, has no vectors that say anything
+        train, dev = (
+            Labelled([row.inputs for row in rows], np.array([labels.index(row.label or "") for row in rows]))
+            for rows in (parts.train, parts.dev)
         )
-    rows = [{PROBABILITIES: json.dumps(dict(zip(labels, row, strict=True)))} for row in taught.round(6).tolist()]
-    _write(ground.parts, str(path), order[:count], rows)
+        known = np.mean([matrix(labels, each.dev) for each in teachers], axis=0)
+        beliefs = heard(climbed[0].bundle, beliefs, chosen, train, dev, known)
+    rows = [{PROBABILITIES: json.dumps(dict(zip(labels, row, strict=True)))} for row in beliefs.round(6).tolist()]
+    _write(ground.parts, str(path), shuffled[:count], rows)
     return {"soft": str(path)}
 
 

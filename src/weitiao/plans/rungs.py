@@ -9,6 +9,7 @@ from typing import Any
 from weitiao.languages import say
 
 STUDENT, SMALL = "student", "int8"
+FEW = 100  # training rows, below which tuning on them alone learns less than the probe does
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +20,23 @@ class Rung:
     settings: Mapping[str, Any]
 
 
-# from the cheapest to the dearest; the student learns from those before it, and `SMALL` is the best of all, compressed
+# what is worth most first; the student learns from those before it, and `SMALL` is the best of all, compressed
 RUNGS = (
     Rung("probe", {"method": "head"}),
-    Rung("lora", {"method": "lora"}),
     Rung("full", {"method": "full"}),
+    Rung("lora", {"method": "lora"}),
     Rung("robust", {"method": "full", "rdrop": 1.0, "fgm": 0.5}),
-    Rung(STUDENT, {"method": "full", "epochs": 2}),
+    Rung(STUDENT, {"method": "full", "epochs": 2, "soft_power": 2.0}),
 )
+
+
+def order(rows: int, *, taught: bool) -> list[Rung]:
+    """The rungs for so many training ``rows``: where they are `FEW` and the student can be ``taught``, it comes second,
+    that it has the time.
+    """
+    first, *others = RUNGS
+    soon = taught and rows < FEW
+    return [first, *sorted(others, key=lambda rung: soon and rung.name != STUDENT)]
 
 
 def described(name: str) -> str:

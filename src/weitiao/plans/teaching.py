@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,26 @@ import numpy as np
 from weitiao.bundle import Bundle
 from weitiao.evaluation.figures import matrix
 from weitiao.languages import say
-from weitiao.plans.words import Words
+from weitiao.plans.neighbours import MOST, spread
 from weitiao.progress import progress
-from weitiao.runtime import open_engine
-from weitiao.tuning.soft import aligned
+from weitiao.runtime import Engine, open_engine
+from weitiao.terminal import tell
 
 Array = np.ndarray[Any, Any]
-Inputs = Mapping[str, str]
+Inputs = Sequence[Mapping[str, str]]
 ROWS_AT_ONCE = 1024
-WORSE = 0.02  # by which words may answer the dev rows worse than the teachers, and still be heard
+WORSE = 0.02  # by which neighbours may answer the dev rows worse than the teachers, and still be heard
 
 
-def answered(teachers: Sequence[Bundle], texts: Sequence[Inputs]) -> Array:
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Rows whose labels are known: inputs, and places of their labels [n]."""
+
+    inputs: Inputs
+    gold: Array
+
+
+def answered(teachers: Sequence[Bundle], texts: Inputs) -> Array:
     """The mean of the ``teachers``' probabilities, [texts, labels]."""
     labels = teachers[0].info.labels
     mean = np.zeros((len(texts), len(labels)))
@@ -35,23 +44,35 @@ def answered(teachers: Sequence[Bundle], texts: Sequence[Inputs]) -> Array:
     return mean
 
 
-def with_words(
-    probabilities: Array, texts: Sequence[Inputs], prior: Array, dev: tuple[Sequence[Inputs], Array, Array]
-) -> tuple[Array, dict[str, float] | None]:
-    """``probabilities`` [texts, labels], aligned with ``prior`` [labels], joined by what words say, if that is as good.
+def vectors_of(engine: Engine, texts: Inputs) -> Array:
+    """The features [texts, hidden] that the head of a bundle decides on, which PyTorch runs."""
+    from weitiao.tasks.windows import pooled
+    from weitiao.tuning.batches import encoded
+    from weitiao.tuning.loop import infer
 
-    ``dev`` are the rows to judge that by: inputs, the teachers' probabilities for them, label numbers. Also returns the
-    accuracy of both there; None where texts are pairs, which single words say nothing of.
+    info, reading = engine.bundle.info, engine.read(texts)
+    rows = encoded([window.ids for window in reading.windows], [0] * len(reading.windows), info.pad_token_id)
+    with progress(say("Encoding"), len(rows), say("texts")) as advance, engine.turn:
+        found = infer(engine.network, rows, info.precision == "bf16", "features", advance)
+    vectors: Array = np.asarray(pooled(reading, found))
+    return vectors
+
+
+def heard(base: Bundle, beliefs: Array, texts: Inputs, train: Labelled, dev: Labelled, known: Array) -> Array:
+    """``beliefs`` [texts, labels] after the texts' neighbours were heard, in the vectors of ``base``; as they are where
+    that answers the ``dev`` rows worse, of which the teachers say ``known`` [dev, labels].
     """
-    probabilities = aligned(probabilities, prior)
-    if len(texts[0]) > 1:
-        return probabilities, None
-    inputs, known, gold = dev
-    try:
-        words = Words([each["text"] for each in texts], probabilities)
-    except ValueError:  # no piece stands in texts enough
-        return probabilities, None
-    found = (words.scores([each["text"] for each in inputs]) - words.own.mean(0)).argmax(1)
-    judged = {"teachers": float((known.argmax(1) == gold).mean()), "words": float((found == gold).mean())}
-    heard = judged["words"] >= judged["teachers"] - WORSE
-    return (words.joined(probabilities) if heard else probabilities), judged
+    engine = open_engine(base)
+    vectors = vectors_of(engine, [*train.inputs, *dev.inputs, *texts])
+    own, first = np.eye(beliefs.shape[1])[train.gold], len(train.gold) + len(dev.gold)
+    parts = []
+    for some in np.array_split(np.arange(len(texts)), max(1, -(-len(texts) // MOST))):
+        found = spread(
+            np.concatenate([vectors[:first], vectors[first + some]]), np.concatenate([own, known, beliefs[some]])
+        )
+        parts.append(found[len(own) :])
+    after = np.mean([part[: len(known)] for part in parts], axis=0)
+    teachers, neighbours = (float((each.argmax(1) == dev.gold).mean()) for each in (known, after))
+    told = {"teachers": f"{teachers:.1%}", "neighbours": f"{neighbours:.1%}"}
+    tell(say("Of the dev rows the teachers have {teachers} right, with their neighbours {neighbours}.", **told))
+    return np.concatenate([part[len(known) :] for part in parts]) if neighbours >= teachers - WORSE else beliefs

@@ -73,7 +73,7 @@ class Recipe(BaseModel):
     supcon: float = Field(default=0.0, ge=0, le=100)
     fgm: float = Field(default=0.0, ge=0, le=100)
     soft_power: float = Field(default=1.0, gt=0, le=100)
-    soft_align: bool = True
+    soft_align: bool = False
     labelled_share: float = Field(default=0.1, ge=0, lt=1)
     layer_decay: float = Field(default=1.0, gt=0, le=1)
     top_layers: int = Field(default=4, ge=1, le=1000)
