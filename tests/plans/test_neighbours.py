@@ -15,7 +15,7 @@ import weitiao
 from weitiao.bundle import Bundle
 from weitiao.plans import teaching
 from weitiao.plans.neighbours import NEIGHBOURS, ROUNDS, WEIGHT, spread
-from weitiao.plans.teaching import Labelled, heard, vectors_of
+from weitiao.plans.teaching import answered, decided, heard, vectors_of
 
 
 def groups(count: int, seed: int = 0) -> tuple[Any, Any]:
@@ -82,25 +82,22 @@ def probe(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, reviews: Pa
 
 def test_vectors_are_what_the_head_decides_on(probe: Bundle) -> None:
     engine = weitiao.open_engine(probe)
-    texts = [{"text": "服务很好"}, {"text": "房间太小，早餐也不好吃"}]
-    vectors = vectors_of(engine, texts)
-    head = engine.network.head
-    logits = vectors @ head.weight.detach().numpy().T + head.bias.detach().numpy()
-    np.testing.assert_allclose(logits, engine.logits(texts), atol=1e-3)
+    texts = [{"text": "服务很好"}, {"text": "房间太小，早餐也不好吃"}, {"text": "很好" * 200}]
+    expected = [[each.probabilities[label] for label in engine.labels] for each in engine.predict(texts)]
+    np.testing.assert_allclose(decided(engine, vectors_of(engine, texts)), expected, atol=2e-3)
+    np.testing.assert_allclose(answered(probe, texts), expected, atol=1e-6)
 
 
 def test_neighbours_are_heard_where_they_do_well_on_dev_rows_and_not_else(
-    probe: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    vectors, gold = groups(460)
-    monkeypatch.setattr(teaching, "vectors_of", lambda _, texts: vectors[: len(texts)])
     monkeypatch.setattr(teaching, "MOST", 150)  # the texts go in parts
-    texts = [{"text": str(number)} for number in range(400)]
-    train, dev = Labelled(texts[:30], gold[:30]), Labelled(texts[:30], gold[30:60])
-    beliefs = doubting(gold[60:], 0.3)
-    found = heard(probe, beliefs, texts, train, dev, doubting(gold[30:60], 0.3, seed=2))
-    assert found.shape == (400, 3)
-    assert (found.argmax(1) == gold[60:]).mean() > 0.9 > (beliefs.argmax(1) == gold[60:]).mean()
+    vectors, gold = groups(460)
+    train, dev, beliefs = gold[:30], gold[30:60], doubting(gold[30:], 0.3)
+    found = heard(vectors, beliefs, train, dev)
+    assert found.shape == beliefs.shape
+    assert (found.argmax(1) == gold[30:]).mean() > 0.9 > (beliefs.argmax(1) == gold[30:]).mean()
     assert "neighbours" in capsys.readouterr().err
-    wrong = np.eye(3)[(gold[60:] + 1) % 3]  # all texts around the dev rows, of which the teachers know better
-    np.testing.assert_array_equal(heard(probe, wrong, texts, train, dev, np.eye(3)[gold[30:60]]), wrong)
+    wrong = np.eye(3)[(gold[30:] + 1) % 3]  # all texts around the dev rows, of which the teachers know better
+    wrong[: len(dev)] = np.eye(3)[dev]
+    np.testing.assert_array_equal(heard(vectors, wrong, train, dev), wrong)

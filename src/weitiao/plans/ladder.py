@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time as clocks
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,22 +24,23 @@ from weitiao.data.soft import COLUMN as PROBABILITIES
 from weitiao.data.soft import besides
 from weitiao.data.write import open_writer
 from weitiao.errors import BarMissedError, BundleError, DataError, MissingExtraError, RecipeError, require
-from weitiao.evaluation.figures import change, figures_of, matrix
+from weitiao.evaluation.figures import matrix
 from weitiao.files import unfinished
 from weitiao.languages import say
+from weitiao.plans.climbed import Climbed, best_of, measured
 from weitiao.plans.page import ladder_page
 from weitiao.plans.rungs import SMALL, STUDENT, Rung, described, order
-from weitiao.plans.teaching import Labelled, answered, heard
+from weitiao.plans.teaching import answered, decided, heard, vectors_of
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import seconds_of
 from weitiao.runtime import open_engine
-from weitiao.tasks import EXCLUSIVE, task_of, wanted
+from weitiao.tasks import EXCLUSIVE, wanted
 from weitiao.terminal import tell
 from weitiao.tuning.deliver import set_aside
 from weitiao.tuning.learn import TooLongError
 from weitiao.tuning.recipe import Recipe
 from weitiao.tuning.tune import tell_data, tune
-from weitiao.types import Example, Prediction
+from weitiao.types import Example
 
 LEAST = 0.1  # seconds
 KEPT_BACK = 0.1  # of the budget, for compressing and measuring
@@ -51,16 +52,6 @@ SAMPLE = 500  # texts that the time of answering is measured on
 STEP, PASSES = 3.5, 2  # learning from a text takes as long as answering so often; how often a student reads each
 DEV_ROWS, MOST_SHARE = 100, 0.3  # held out to choose by, but no larger share
 STATE = "ladder.json"  # in the folder: what the call was, for one that goes on
-
-
-@dataclass(slots=True)
-class _Climbed:
-    """A rung that was tuned, and what its bundle answers."""
-
-    told: dict[str, Any]
-    bundle: Bundle
-    dev: list[Prediction]
-    test: list[Prediction]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +131,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
     times = (began + until, began + until * (1 - FOR_STUDENT if texts else 1))
     ground = _Ground(parts, folder, _tables(parts, folder), settings, *times, kept)
     climbed, skipped = _climb(ground, texts, seed)
-    best = max(climbed, key=lambda rung: rung.told["dev_score"])  # of equals the first, which is the cheapest
+    best = best_of(climbed, parts.dev)
     small = _compressed(ground, best, skipped, seed)
     recommended = small or best
     found = {
@@ -264,8 +255,8 @@ def _unlabelled(parts: Partition, source: str, encoding: str | None, task: str) 
     return kept, table.fingerprint
 
 
-def _climb(ground: _Ground, texts: list[Example], seed: int) -> tuple[list[_Climbed], list[dict[str, str]]]:
-    climbed: list[_Climbed] = []
+def _climb(ground: _Ground, texts: list[Example], seed: int) -> tuple[list[Climbed], list[dict[str, str]]]:
+    climbed: list[Climbed] = []
     skipped: list[dict[str, str]] = []
     every = ground
     for rung in order(len(ground.parts.train), taught=bool(texts)):
@@ -283,7 +274,7 @@ def _climb(ground: _Ground, texts: list[Example], seed: int) -> tuple[list[_Clim
     return climbed, skipped
 
 
-def _tuned(ground: _Ground, rung: Rung, more: dict[str, Any], before: _Climbed | None, seed: int) -> _Climbed:
+def _tuned(ground: _Ground, rung: Rung, more: dict[str, Any], before: Climbed | None, seed: int) -> Climbed:
     dataset, place = ground.parts.dataset, ground.folder / rung.name
     call: dict[str, Any] = {"label": _label(ground.parts), **_columns(ground.parts)}
     call |= {"dev": ground.tables["dev"], "test_share": 0, "name": Path(dataset.source).stem}
@@ -302,46 +293,10 @@ def _tuned(ground: _Ground, rung: Rung, more: dict[str, Any], before: _Climbed |
         ground.keep(rung.name, fewer)
         answered = tune(ground.tables["train"], str(place), **{**call, "epochs": fewer, "within": None})
     bundle = Bundle.open(place)
-    return _measured(ground, rung.name, bundle, before, answered | {"settings": dict(rung.settings)}, seed)
+    return measured(ground.parts, rung.name, bundle, before, answered | {"settings": dict(rung.settings)}, seed)
 
 
-def _measured(
-    ground: _Ground, name: str, bundle: Bundle, before: _Climbed | None, answered: dict[str, Any], seed: int
-) -> _Climbed:
-    """What the bundle answers, its figures, and the change from the rung ``before`` on the dev rows, paired."""
-    parts, engine = ground.parts, open_engine(bundle)
-    dev, test = (engine.predict([row.inputs for row in rows]) for rows in (parts.dev, parts.test))
-    figures = figures_of(bundle.info, parts.test, test, seed) if parts.test else {}
-    told = {
-        "name": name,
-        "settings": answered.get("settings", {}),
-        "bundle": str(bundle.path),
-        "digest": bundle.digest,
-        "dev_score": task_of(bundle.info.task).score(bundle.info, parts.dev, dev),
-        "dev_accuracy": sum(a.label == row.label for a, row in zip(dev, parts.dev, strict=True)) / len(dev),
-        "test": {"metrics": figures.get("metrics", {}), "intervals": figures.get("intervals", {})},
-        "change": _change(bundle, parts.dev, dev, before.dev if before else None, seed),
-        "test_change": _change(bundle, parts.test, test, before.test if before else None, seed),
-        "seconds": answered.get("seconds"),
-        "peak_memory_mb": answered.get("peak_memory_mb"),
-        "epochs": answered.get("recipe", {}).get("epochs"),
-        "n_soft": answered.get("n_soft", 0),
-        "texts_per_second": answered.get("texts_per_second"),
-        "bytes": sum(file.stat().st_size for file in bundle.path.rglob("*") if file.is_file()),
-    }
-    return _Climbed(told, bundle, dev, test)
-
-
-def _change(
-    bundle: Bundle, rows: list[Example], now: list[Prediction], before: list[Prediction] | None, seed: int
-) -> dict[str, float] | None:
-    if not before or not rows:
-        return None
-    found = change(bundle.info, rows, now, before, seed)["accuracy"]
-    return {"value": found.value, "low": found.low, "high": found.high}
-
-
-def _taught(ground: _Ground, climbed: list[_Climbed], texts: list[Example], seed: int) -> dict[str, Any]:
+def _taught(ground: _Ground, climbed: list[Climbed], texts: list[Example], seed: int) -> dict[str, Any]:
     """As many unlabelled texts as there is time for, with the mean answer of the best rungs; raises BarMissedError."""
     import numpy as np
 
@@ -356,35 +311,48 @@ def _taught(ground: _Ground, climbed: list[_Climbed], texts: list[Example], seed
     sample, engine = [row.inputs for row in shuffled[:SAMPLE]], open_engine(teachers[0].bundle)
     began = clocks.monotonic()
     engine.predict(sample)
-    each_text = (clocks.monotonic() - began) / len(sample) * (len(teachers) + 1 + PASSES * STEP)
+    passes = len({climbed[0].bundle.digest, *(each.bundle.digest for each in teachers)}) + PASSES * STEP
+    each_text = (clocks.monotonic() - began) / len(sample) * passes
     count = min(len(texts), int(ground.left * (1 - KEPT_BACK) / each_text))
     if count < min(LEAST_UNLABELLED, len(texts)):
         raise BarMissedError(say("There is no time left for a student."))
     chosen = [row.inputs for row in shuffled[:count]]
-    labels, parts = ground.parts.labels, ground.parts
-    beliefs = answered([each.bundle for each in teachers], chosen)
-    if len(chosen[0]) == 1:  # of pairs the base, which never saw one, has no vectors that say anything
-        train, dev = (
-            Labelled([row.inputs for row in rows], np.array([labels.index(row.label or "") for row in rows]))
-            for rows in (parts.train, parts.dev)
-        )
-        known = np.mean([matrix(labels, each.dev) for each in teachers], axis=0)
-        beliefs = heard(climbed[0].bundle, beliefs, chosen, train, dev, known)
+    labels = ground.parts.labels
+    beliefs = _beliefs(ground, climbed[0], teachers, chosen)
     rows = [{PROBABILITIES: json.dumps(dict(zip(labels, row, strict=True)))} for row in beliefs.round(6).tolist()]
     _write(ground.parts, str(path), shuffled[:count], rows)
     return {"soft": str(path)}
 
 
-def _compressed(ground: _Ground, best: _Climbed, skipped: list[dict[str, str]], seed: int) -> _Climbed | None:
+def _beliefs(ground: _Ground, probe: Climbed, teachers: list[Climbed], chosen: list[Mapping[str, str]]) -> Any:
+    """What the teachers say of the texts, [texts, labels], after the texts' neighbours were heard."""
+    import numpy as np
+
+    if len(chosen[0]) > 1:  # the base never saw a pair: its vectors of them say nothing
+        return np.mean([answered(each.bundle, chosen) for each in teachers], axis=0)
+    labels, parts = ground.parts.labels, ground.parts
+    train, dev = (np.array([labels.index(row.label or "") for row in rows]) for rows in (parts.train, parts.dev))
+    engine = open_engine(probe.bundle)
+    vectors = vectors_of(engine, [*(row.inputs for row in (*parts.train, *parts.dev)), *chosen])
+    said = [
+        decided(engine, vectors[len(train) + len(dev) :]) if each is probe else answered(each.bundle, chosen)
+        for each in teachers
+    ]
+    known = np.mean([matrix(labels, each.dev) for each in teachers], axis=0)
+    return heard(vectors, np.concatenate([known, np.mean(said, axis=0)]), train, dev)[len(dev) :]
+
+
+def _compressed(ground: _Ground, best: Climbed, skipped: list[dict[str, str]], seed: int) -> Climbed | None:
     tell(f"\n[{SMALL}] {described(SMALL)}")
     began, place = clocks.monotonic(), ground.folder / SMALL
     try:
         if (place / MANIFEST).is_file() and Bundle.open(place).info.parent != best.bundle.digest:
             shutil.rmtree(place)  # an earlier call's, of another rung
         if not (place / MANIFEST).is_file():
-            compress(best.bundle.path, place, seed=seed)
+            one_row = 100 / len(ground.parts.dev)  # of a few dev rows more than the point that may be lost
+            compress(best.bundle.path, place, max_drop=max(1.0, one_row), seed=seed)
     except (BarMissedError, BundleError, MissingExtraError) as missed:
         tell(str(missed))
         skipped.append({"name": SMALL, "why": str(missed)})
         return None
-    return _measured(ground, SMALL, Bundle.open(place), best, {"seconds": clocks.monotonic() - began}, seed)
+    return measured(ground.parts, SMALL, Bundle.open(place), best, {"seconds": clocks.monotonic() - began}, seed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from weitiao.languages import say
 from weitiao.plans.neighbours import MOST, spread
 from weitiao.progress import progress
 from weitiao.runtime import Engine, open_engine
+from weitiao.tasks.classify import probabilities
 from weitiao.terminal import tell
 
 Array = np.ndarray[Any, Any]
@@ -22,26 +22,15 @@ ROWS_AT_ONCE = 1024
 WORSE = 0.02  # by which neighbours may answer the dev rows worse than the teachers, and still be heard
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """Rows whose labels are known: inputs, and places of their labels [n]."""
-
-    inputs: Inputs
-    gold: Array
-
-
-def answered(teachers: Sequence[Bundle], texts: Inputs) -> Array:
-    """The mean of the ``teachers``' probabilities, [texts, labels]."""
-    labels = teachers[0].info.labels
-    mean = np.zeros((len(texts), len(labels)))
-    for teacher in teachers:
-        engine = open_engine(teacher)
-        with progress(say("Answering {n} texts", n=f"{len(texts):,}"), len(texts)) as advance:
-            for start in range(0, len(texts), ROWS_AT_ONCE):
-                some = engine.predict(texts[start : start + ROWS_AT_ONCE])
-                mean[start : start + len(some)] += matrix(labels, some) / len(teachers)
-                advance(len(some))
-    return mean
+def answered(teacher: Bundle, texts: Inputs) -> Array:
+    """Its probabilities, [texts, labels]."""
+    engine, found = open_engine(teacher), []
+    with progress(say("Answering {n} texts", n=f"{len(texts):,}"), len(texts)) as advance:
+        for start in range(0, len(texts), ROWS_AT_ONCE):
+            some = engine.predict(texts[start : start + ROWS_AT_ONCE])
+            found.append(matrix(engine.labels, some))
+            advance(len(some))
+    return np.concatenate(found)
 
 
 def vectors_of(engine: Engine, texts: Inputs) -> Array:
@@ -58,21 +47,26 @@ def vectors_of(engine: Engine, texts: Inputs) -> Array:
     return vectors
 
 
-def heard(base: Bundle, beliefs: Array, texts: Inputs, train: Labelled, dev: Labelled, known: Array) -> Array:
-    """``beliefs`` [texts, labels] after the texts' neighbours were heard, in the vectors of ``base``; as they are where
-    that answers the ``dev`` rows worse, of which the teachers say ``known`` [dev, labels].
+def decided(engine: Engine, vectors: Array) -> Array:
+    """The probabilities [n, labels] that the head makes of `vectors_of` texts."""
+    head = engine.network.head
+    logits = vectors @ head.weight.detach().numpy().T + head.bias.detach().numpy()
+    return probabilities(logits, engine.bundle.info.temperature)
+
+
+def heard(vectors: Array, beliefs: Array, train: Array, dev: Array) -> Array:
+    """``beliefs`` [dev rows and texts, labels] after the neighbours were heard; as they are where that answers the dev
+    rows worse. ``vectors`` [training rows, dev rows and texts, size]; ``train`` and ``dev`` are places of labels [n].
     """
-    engine = open_engine(base)
-    vectors = vectors_of(engine, [*train.inputs, *dev.inputs, *texts])
-    own, first = np.eye(beliefs.shape[1])[train.gold], len(train.gold) + len(dev.gold)
+    own, first = np.eye(beliefs.shape[1])[train], len(train) + len(dev)
     parts = []
-    for some in np.array_split(np.arange(len(texts)), max(1, -(-len(texts) // MOST))):
-        found = spread(
-            np.concatenate([vectors[:first], vectors[first + some]]), np.concatenate([own, known, beliefs[some]])
-        )
-        parts.append(found[len(own) :])
-    after = np.mean([part[: len(known)] for part in parts], axis=0)
-    teachers, neighbours = (float((each.argmax(1) == dev.gold).mean()) for each in (known, after))
+    for some in np.array_split(np.arange(first, len(vectors)), max(1, -(-(len(vectors) - first) // MOST))):
+        rows = np.concatenate([np.arange(first), some])
+        parts.append(spread(vectors[rows], np.concatenate([own, beliefs[rows[len(train) :] - len(train)]])))
+    after = np.mean([part[len(train) : first] for part in parts], axis=0)
+    teachers, neighbours = (float((each[: len(dev)].argmax(1) == dev).mean()) for each in (beliefs, after))
     told = {"teachers": f"{teachers:.1%}", "neighbours": f"{neighbours:.1%}"}
     tell(say("Of the dev rows the teachers have {teachers} right, with their neighbours {neighbours}.", **told))
-    return np.concatenate([part[len(known) :] for part in parts]) if neighbours >= teachers - WORSE else beliefs
+    if neighbours < teachers - WORSE:
+        return beliefs
+    return np.concatenate([after, *(part[first:] for part in parts)])

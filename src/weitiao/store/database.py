@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -60,7 +61,7 @@ class Store:
         try:
             with Session(self._engine, expire_on_commit=False) as session:
                 yield session
-        except DBAPIError as error:
+        except (DBAPIError, JSONDecodeError) as error:  # a value that somebody wrote by hand
             raise _unusable(self.url, error) from None
 
     def close(self) -> None:
