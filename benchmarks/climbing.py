@@ -57,7 +57,11 @@ def over_splits(
     that becomes NAME.json, and the next call begins anew.
     """
     part = RESULTS / f"{name}.part.json"
-    told: dict[str, Any] = json.loads(part.read_text(encoding="utf-8")) if part.is_file() else {"splits": {}}
+    if not known:
+        raise SystemExit(f"{name}: there are no splits")
+    told: dict[str, Any] = json.loads(part.read_text(encoding="utf-8")) if part.is_file() else {}
+    if any(told.get(key) != value for key, value in about.items()):  # none, or of another call
+        told = {"splits": {}}
     for number in known if one is None else [one]:
         if one is None and str(number) in told["splits"]:
             continue

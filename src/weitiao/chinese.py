@@ -83,7 +83,7 @@ CHINESE: dict[str, str] = {
     # cli/__init__.py
     "Tune a pretrained model on your own labelled examples, and run it on the machines you have.": "用自己的标注样本微调预训练模型，并在现有的机器上运行。",
     "Look over a table of examples before tuning.": "微调之前检查样本表格。",
-    "Tune in several ways, the cheapest first, and recommend one.": "按由简到繁的多种方式微调，并推荐其中一个。",
+    "Tune in several ways within a budget of time, and recommend one.": "在时间预算内用多种方式微调，并推荐其中一个。",
     "Tune a base on a labelled table; writes a bundle and a report.": "用带标签的表格微调基座模型，生成模型包和报告。",
     "Measure a bundle on a labelled table, alone or against another bundle.": "用带标签的表格评估一个模型包，或与另一个模型包对比。",
     "Make a smaller, faster bundle of a bundle.": "把模型包压缩得更小、更快。",
@@ -794,7 +794,7 @@ CHINESE: dict[str, str] = {
     "Size": "大小",
     "Time of all rungs": "各级总时间",
     "of {budget}": "预算 {budget}",
-    "Learned from {train} rows; the best rung is the one with the best score on {dev} dev rows, and of equals the cheapest. The {test} test rows decided nothing.": "从 {train} 行学习；在 {dev} 行验证数据上得分最高的一级为最佳，同分时取最简单的。{test} 行测试数据不参与任何选择。",
+    "Learned from {train} rows; {dev} dev rows decided: for the best score, of equals the first, but for the student unless another is clearly ahead of it. The {test} test rows decided nothing.": "从 {train} 行学习；由 {dev} 行验证数据选择：取得分最高者，同分取在前者；但除非另一级明显领先，否则取学生模型。{test} 行测试数据不参与任何选择。",
     "In points of accuracy against the rung before it (int8: against the best), with 95% intervals.": "与前一级相比（int8 与最佳一级相比）准确率变化的百分点，附 95% 区间。",
     "Accuracy by rung": "各级准确率",
     "Rung": "级",

@@ -187,6 +187,17 @@ def test_the_cleaned_table_has_every_column_as_it_came(tmp_path: Path) -> None:
         assert [row["raw"] for row in csv.DictReader(file)][1].startswith("'=HYPERLINK"), "no spreadsheet computes it"
 
 
+def test_rows_that_share_a_line_stay_apart_in_the_cleaned_table(tmp_path: Path) -> None:
+    rows = [{"text": f"文本{n}还可以", "label": "ab"[n % 2], "n": n} for n in range(30)]
+    rows += [{"text": "文本3还可以", "label": "b", "n": 30}, {"text": "", "label": "a", "n": 31}]
+    (tmp_path / "t.json").write_text(json.dumps(rows), encoding="utf-8")
+    found = check(tmp_path / "t.json", out=tmp_path / "out")
+    with open(found["cleaned_file"], encoding="utf-8-sig", newline="") as file:
+        assert [(row["text"], row["n"]) for row in csv.DictReader(file)] == [
+            (each["text"], str(each["n"])) for each in rows[:30]
+        ]
+
+
 def test_labels_of_a_held_out_table_that_training_lacks_are_an_error(table: Path, tmp_path: Path) -> None:
     test = tmp_path / "test.csv"
     test.write_text("评论,标签\n还可以吧也就那样,中\n", encoding="utf-8")

@@ -24,6 +24,7 @@ from weitiao.errors import (
 )
 from weitiao.plans import ladder as module
 from weitiao.plans.climbed import Climbed, best_of
+from weitiao.plans.rungs import order
 from weitiao.progress import seconds_of
 from weitiao.types import Example, Prediction
 
@@ -60,6 +61,8 @@ def test_it_recommends_one_of_them_or_what_was_made_of_it(climbed: dict[str, Any
     bundles = {each["name"]: each["bundle"] for each in climbed["rungs"]}
     own = bundles[climbed["recommended"]["rung"]]
     assert climbed["recommended"]["bundle"] == bundles.get("int8", own)
+    if "int8" in bundles:
+        assert weitiao.Bundle.open(bundles["int8"]).info.parent == weitiao.bundle.verify(own)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +101,44 @@ def test_the_student_learned_from_unlabelled_texts_alone(climbed: dict[str, Any]
     assert not {row["text"] for row in rows} & {text for text, _ in sentences}
     for row in rows:
         assert sum(json.loads(row["probabilities"]).values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "taught", "names"),
+    [
+        (32, True, "probe student full lora robust"),
+        (100, True, "probe full lora robust student"),
+        (32, False, "probe full lora robust student"),
+    ],
+)
+def test_the_student_comes_early_where_labels_are_very_few(rows: int, taught: bool, names: str) -> None:
+    assert [rung.name for rung in order(rows, taught=taught)] == names.split()
+
+
+@pytest.mark.parametrize(("rows", "kept"), [(32, 1.0), (200, 0.5)])
+def test_time_is_kept_for_a_student_to_come_and_for_no_other(
+    tmp_path: Path, tiny_bert: Path, sentences: Any, monkeypatch: pytest.MonkeyPatch, rows: int, kept: float
+) -> None:
+    allowed: dict[str, float] = {}
+
+    def told(data: str, out: str, **call: Any) -> dict[str, Any]:
+        if call["method"] == "head":
+            return weitiao.tune(data, out, **call)
+        allowed[Path(out).name] = call["within"]
+        raise module.TooLongError(1e6, 3, call["within"])  # a third of its epochs wouldn't fit
+
+    monkeypatch.setattr(module, "tune", told)
+    several = [(f"{text}{n}", label) for n in range(5) for text, label in sentences][:rows]
+    train = write(tmp_path / "train.csv", [("text", "label"), *several])
+    dev = write(tmp_path / "dev.csv", [("text", "label"), *((f"{text}！", label) for text, label in sentences)])
+    unlabelled = write(
+        tmp_path / "u.csv", [("text",), *((f"{text}，不过{n}",) for n in range(9) for text, _ in sentences)]
+    )
+    call = {"dev": dev, "test": "", "base": str(tiny_bert), "unlabelled": unlabelled, "budget": 1000}
+    found = weitiao.ladder(train, str(tmp_path / "out"), **call)
+    assert {each["name"] for each in found["skipped"]} >= {"full", "lora", "robust", "student"}
+    assert allowed["full"] == pytest.approx(850 * kept, rel=0.1)
+    assert allowed["student"] == pytest.approx(850, rel=0.1)
 
 
 def test_the_page_shows_every_rung(climbed: dict[str, Any]) -> None:
@@ -146,7 +187,7 @@ def test_epochs_are_fewer_where_that_is_enough_and_stay_so_for_a_call_that_goes_
 
     def slow(data: str, out: str, **call: Any) -> dict[str, Any]:
         if call.get("within") is not None:
-            raise module.TooLongError(1000.0, 10, call["within"])
+            raise module.TooLongError(800.0, 10, call["within"])
         asked.append((Path(out).name, call.get("epochs")))
         return weitiao.tune(data, out, **{**call, "epochs": 1} if call.get("method") != "head" else call)
 
@@ -156,7 +197,7 @@ def test_epochs_are_fewer_where_that_is_enough_and_stay_so_for_a_call_that_goes_
     found = weitiao.ladder(str(reviews), str(tmp_path / "out"), budget=600, **call)
     assert [each["name"] for each in found["rungs"]][:5] == ["probe", "student", "full", "lora", "robust"]
     assert asked[0] == ("probe", None)
-    assert {epochs for _, epochs in asked[1:]} <= {4, 5}
+    assert {epochs for _, epochs in asked[1:]} <= {5, 6}
     shutil.rmtree(tmp_path / "out" / "robust")
     shutil.rmtree(tmp_path / "out" / "robust-report")
     before = dict(asked)

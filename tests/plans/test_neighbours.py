@@ -68,9 +68,12 @@ def test_fewer_texts_than_neighbours(count: int) -> None:
     np.testing.assert_allclose(spread(vectors, doubting(gold, 0.0)).sum(1), 1)
 
 
-def test_texts_that_are_all_the_same_keep_what_was_believed() -> None:
-    found = spread(np.ones((4, 3), np.float32), np.tile([[0.2, 0.8]], (4, 1)))
-    np.testing.assert_allclose(found, np.tile([[0.2, 0.8]], (4, 1)))
+def test_texts_that_are_all_the_same_agree_but_for_what_was_believed() -> None:
+    beliefs = np.array([[0.2, 0.8], [0.6, 0.4], [1.0, 0.0]])
+    found = spread(np.ones((3, 3), np.float32), beliefs)
+    others = np.full((3, 3), 0.5) - 0.5 * np.eye(3)
+    expected = np.linalg.solve(np.eye(3) - WEIGHT * others, (1 - WEIGHT) * beliefs)  # where the rounds lead
+    np.testing.assert_allclose(found, expected, atol=0.01)
 
 
 @pytest.fixture(scope="module")

@@ -163,7 +163,7 @@ def test_compressed_answers_are_the_same(
     _, found = tuned(task)
     told = weitiao.compress(found["bundle"], tmp_path / "small", precision="fp32")
     _show(told)
-    assert " +0.00 points" in capsys.readouterr().out
+    assert f": {TABLES[task][2]} +0.00 points" in capsys.readouterr().out
     assert told["agreement"] == 1.0
     assert set(told["change"]) == set(told["metrics"])
     assert all(abs(each["value"]) < 1e-6 for each in told["change"].values())

@@ -42,7 +42,7 @@ app = typer.Typer(
 )
 app.command("check", help=say("Look over a table of examples before tuning."))(check.command)
 app.command("tune", help=say("Tune a base on a labelled table; writes a bundle and a report."))(tune.command)
-app.command("ladder", help=say("Tune in several ways, the cheapest first, and recommend one."))(ladder.command)
+app.command("ladder", help=say("Tune in several ways within a budget of time, and recommend one."))(ladder.command)
 app.command("evaluate", help=say("Measure a bundle on a labelled table, alone or against another bundle."))(
     evaluate.command
 )

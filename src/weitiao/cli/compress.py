@@ -37,13 +37,13 @@ def command(
 
 
 def _show(found: dict[str, Any]) -> None:
-    metric, change = next(iter(found["change"].items()))
+    change = found["change"][found["metric"]]
     echo(
         say(
             "{precision} ({to}): {metric} {change:+.2f} points [{low:+.2f}, {high:+.2f}] on {n} rows.",
             precision=found["precision"],
             to=found["to"],
-            metric=metric,
+            metric=found["metric"],
             change=100 * change["value"],
             low=100 * change["low"],
             high=100 * change["high"],

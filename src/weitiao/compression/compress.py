@@ -56,9 +56,10 @@ def compress(
     bundle was tuned on; with ``data``, on a fifth and the rest of that table. ``max_drop`` is in points of accuracy (of
     the task's own metric, where it has no accuracy).
 
-    Returns bundle, digest, parent, to, precision, n, part, source, change (accuracy and macro_f1, or the task's
-    metrics, as fractions: value, low, high of a paired bootstrap), metrics, before and after (bytes, latency_ms,
-    texts_per_second), max_drop, forced. Raises `BarMissedError` past ``max_drop`` unless ``force``, leaving nothing at
+    Returns bundle, digest, parent, to, precision, n, part, source, metric (that ``max_drop`` is about), change
+    (accuracy and macro_f1, or the task's metrics, as fractions: value, low, high of a paired bootstrap), metrics,
+    before and after (bytes, latency_ms, texts_per_second), max_drop, forced. Raises `BarMissedError` past ``max_drop``
+    unless ``force``, leaving nothing at
     ``out``; `RecipeError` for an unknown ``to`` or ``precision``; `BundleError` where the bundle isn't a torch one or
     can't be exported; `DataError`.
     """
@@ -85,10 +86,12 @@ def compress(
         after = open_engine(Bundle(folder, info, ""))
         report = _compare(before, after, texts, seed)
         step()
+        metric = main_metric(info)
         report |= {"to": to, "precision": precision, "max_drop": max_drop, "forced": force, "parent": source.digest}
-        drop = -100 * report["change"][main_metric(info)]["value"]
+        report["metric"] = metric
+        drop = -100 * report["change"][metric]["value"]
         if drop > max_drop + 1e-9 and not force:
-            raise _missed(drop, max_drop, texts, report, main_metric(info))
+            raise _missed(drop, max_drop, texts, report, metric)
         info.metrics = report.pop("metrics")
         _write(source, folder, info, report)
         step()

@@ -16,10 +16,10 @@ from weitiao.data.evidence import KINDS, Material, Suspect, kind
 from weitiao.data.label_names import alike
 from weitiao.data.language import language, shares
 from weitiao.data.lengths import lengths, tokens
-from weitiao.data.load import ONE_LABEL, Reading, Wanted, deduplicate, load, reason_counts
+from weitiao.data.load import ONE_LABEL, Reading, Wanted, deduplicate, load, read_again, reason_counts
 from weitiao.data.read import read_rows
 from weitiao.data.similar import fold, near_in_all, near_pairs
-from weitiao.data.table import MostlyUnusable, Row
+from weitiao.data.table import MostlyUnusable
 from weitiao.data.values import label_cell
 from weitiao.data.verdict import verdict
 from weitiao.data.write import open_writer, refuse_overwriting
@@ -138,7 +138,7 @@ def check_table(  # noqa: PLR0913  a verb's arguments are its options
     found["dropped"] = len(dropped)
     found |= dict.fromkeys(FILES)
     if out is not None:
-        _write(Path(out), dataset, dropped, material, suspects, found)
+        _write(Path(out), dataset, wanted, dropped, material, suspects, found)
     return found
 
 
@@ -224,7 +224,13 @@ def _made(out: Path) -> Path:
 
 
 def _write(
-    out: Path, dataset: Dataset, dropped: set[int], material: Material, suspects: Suspects, found: dict[str, Any]
+    out: Path,
+    dataset: Dataset,
+    wanted: Wanted,
+    dropped: set[int],
+    material: Material,
+    suspects: Suspects,
+    found: dict[str, Any],
 ) -> None:
     from weitiao.data.check_page import check_page
 
@@ -232,7 +238,7 @@ def _write(
     found |= {key: str(out / name) for key, name in FILES.items()}
     write_set_aside(out / SET_ASIDE, dataset.set_aside)
     kept = [example for place, example in enumerate(dataset.examples) if place not in dropped]
-    _write_cleaned(replace(dataset, examples=kept), out / CLEANED)
+    _write_cleaned(replace(dataset, examples=kept), wanted, out / CLEANED)
     with open_writer(out / SUSPECTS, COLUMNS, bom=True, for_reading=True) as writer:
         for name, some in suspects.items():
             for suspect in some:
@@ -248,27 +254,24 @@ def _write(
         ) from None
 
 
-def _write_cleaned(dataset: Dataset, path: Path) -> None:
+def _write_cleaned(dataset: Dataset, wanted: Wanted, path: Path) -> None:
     """The rows of ``dataset`` with all the columns of its table: inputs and label as they are understood, others as
     they came.
     """
-    kept = {example.row: example for example in dataset.examples}
     inputs = {"text": dataset.text_column, **dataset.columns}
     label = dataset.label_column or "label"
-    table = read_rows(dataset.source, encoding=dataset.encoding)
-    with open_writer(path, list(dict.fromkeys([*table.columns, *inputs.values(), label])), bom=True) as writer:
-        rows = (row for row in table if isinstance(row, Row) and row.number in kept)
+    columns = read_rows(dataset.source, encoding=dataset.encoding).columns
+    rows = (
+        {
+            **values,
+            **{name: example.inputs[role] for role, name in inputs.items()},
+            label: label_cell(example.label, example.text),
+        }
+        for example, values in read_again(dataset.examples, dataset, wanted)
+    )
+    with open_writer(path, list(dict.fromkeys([*columns, *inputs.values(), label])), bom=True) as writer:
         while some := list(islice(rows, _BATCH)):
-            writer.write(
-                [
-                    {
-                        **row.values,
-                        **{name: kept[row.number].inputs[role] for role, name in inputs.items()},
-                        label: label_cell(kept[row.number].label, kept[row.number].text),
-                    }
-                    for row in some
-                ]
-            )
+            writer.write(some)
 
 
 def _line(name: str, suspect: Suspect, material: Material) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 import os
 import unicodedata
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 
@@ -168,7 +168,7 @@ def deduplicate(dataset: Dataset, wanted: Wanted = ONE_LABEL) -> Dataset:
     set_aside = list(dataset.set_aside)
     seen: set[str] = set()
     contradicting = [example for key, example in zip(keys, dataset.examples, strict=True) if len(labels[key]) > 1]
-    raw = iter(_raw_of(contradicting, dataset, wanted))
+    raw = (_raw(values) for _, values in read_again(contradicting, dataset, wanted))
     for key, example in zip(keys, dataset.examples, strict=True):
         if len(labels[key]) > 1:
             reason = say("the same text has several labels: {labels}", labels=", ".join(map(_shown, labels[key])))
@@ -242,11 +242,12 @@ def reason_counts(rows: Iterable[SetAside]) -> dict[str, int]:
     return dict(Counter(row.reason for row in rows).most_common())
 
 
-def _raw_of(examples: list[Example], dataset: Dataset, wanted: Wanted) -> list[str]:
-    """The whole rows that ``examples``, some of ``dataset`` in its order, came from; just the text and the label of
-    those that the table no longer holds."""
-    if not examples:
-        return []
+def read_again(
+    examples: Sequence[Example], dataset: Dataset, wanted: Wanted = ONE_LABEL
+) -> Iterator[tuple[Example, dict[str, Any]]]:
+    """Each of ``examples``, some of ``dataset`` in its order, with the whole row that it came from; with just the text
+    and the label where the table no longer holds it.
+    """
     columns = Columns(
         dataset.text_column,
         dataset.label_column,
@@ -254,14 +255,14 @@ def _raw_of(examples: list[Example], dataset: Dataset, wanted: Wanted) -> list[s
         group=dataset.group_column,
         time=dataset.time_column,
     )
-    waiting, found = deque(examples), []
-    for row in read_rows(dataset.source, encoding=dataset.encoding):
+    waiting = deque(examples)
+    for row in read_rows(dataset.source, encoding=dataset.encoding) if waiting else ():
         if isinstance(row, Row) and usable(row, columns, wanted) == waiting[0]:
-            waiting.popleft()
-            found.append(_raw(row.values))
+            yield waiting.popleft(), row.values
             if not waiting:
-                break
-    return found + [_raw({columns.text: example.text, columns.label or "": example.label}) for example in waiting]
+                return
+    for example in waiting:
+        yield example, {columns.text: example.text, columns.label or "": example.label}
 
 
 def _answer(example: Example) -> Any:

@@ -24,6 +24,7 @@ AT_ONCE = 100  # resamples
 BARS = 25
 WORST = 20
 SPANS_SHOWN = 12
+SHARES = ("micro_f1", "macro_f1", "precision", "recall", "f1")
 Statistics = NDArray[np.float64]
 
 
@@ -38,12 +39,18 @@ def summed_figures(
     sums = table.sum(0)
     points = {name: float(value) for name, value in task.metrics(sums).items()}
     drawn = resampled(info, [table], seed)[0]
+    intervals = {name: percentiles(points[name], drawn[name]) for name in points}
+    right = points.get("exact_match")
+    if right in (0.0, 1.0):  # resampling can't vary; where every row is right, nor can what counts their parts
+        sure = exact(round(right * len(examples)), len(examples))
+        shares = ("exact_match", *(SHARES if right else ()))
+        intervals |= {name: sure for name in shares if points.get(name) == right}
     found = {
         "task": info.task,
         "labels": list(info.labels),
         "n": len(examples),
         "metrics": points,
-        "intervals": {name: asdict(_around(points[name], drawn[name], len(examples))) for name in points},
+        "intervals": {name: asdict(each) for name, each in intervals.items()},
     }
     if hasattr(task, "per_label"):
         found["per_class"] = task.per_label(info.labels, sums)
@@ -60,13 +67,6 @@ def resampled(info: BundleInfo, tables: Sequence[Statistics], seed: int) -> list
         for part, table in zip(parts, tables, strict=True):
             part.append(task.metrics(drawn @ table))
     return [{name: np.concatenate([each[name] for each in part]) for name in part[0]} for part in parts]
-
-
-def _around(value: float, drawn: Statistics, n: int) -> Interval:
-    """As `percentiles`; where all ``n`` rows are right, or wrong, resampling can't vary: the exact binomial one."""
-    if value in (0.0, 1.0) and np.ptp(drawn) == 0:
-        return exact(round(value * n), n)
-    return percentiles(value, drawn)
 
 
 def percentiles(value: float, drawn: Statistics) -> Interval:

@@ -25,7 +25,7 @@ class Climbed:
 
 
 def best_of(climbed: list[Climbed], dev: list[Example]) -> Climbed:
-    """The best on the dev rows, of equals the cheapest; but the student, which knows what they know, unless it is
+    """The best on the dev rows, of equals the first; but the student, which knows what they know, unless it is
     behind by more than chance easily brings about: the root of the number of rows that only one of them has right (one
     standard deviation of McNemar's test).
     """

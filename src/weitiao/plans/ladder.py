@@ -1,4 +1,4 @@
-"""The verb ``ladder``: from the cheapest way to learn to the dearest, every rung measured, one bundle recommended."""
+"""The verb ``ladder``: ways to learn one after the other, every rung measured, one bundle recommended."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from weitiao.files import unfinished
 from weitiao.languages import say
 from weitiao.plans.climbed import Climbed, best_of, measured
 from weitiao.plans.page import ladder_page
-from weitiao.plans.rungs import SMALL, STUDENT, Rung, described, order
+from weitiao.plans.rungs import RUNGS, SMALL, STUDENT, Rung, described, order
 from weitiao.plans.teaching import answered, decided, heard, vectors_of
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import seconds_of
@@ -43,13 +43,14 @@ from weitiao.tuning.tune import tell_data, tune
 from weitiao.types import Example
 
 LEAST = 0.1  # seconds
-KEPT_BACK = 0.1  # of the budget, for compressing and measuring
+KEPT_BACK = 0.15  # of the budget, for compressing and measuring
 TEACHERS_WITHIN = 0.05  # of the best rung's dev score: what answers much worse teaches nothing
 LEAST_UNLABELLED = 500
+LABELLED = 5_000  # rows that texts have for neighbours, drawn from more
 FOR_STUDENT = 0.5  # of the time, kept for it by the rungs before it
 LEAST_EPOCHS = 0.5  # of what a rung would take; with fewer it is left out
 SAMPLE = 500  # texts that the time of answering is measured on
-STEP, PASSES = 3.5, 2  # learning from a text takes as long as answering so often; how often a student reads each
+STEP, PASSES = 5, 2  # learning from a text takes as long as answering so often; how often a student reads each
 DEV_ROWS, MOST_SHARE = 100, 0.3  # held out to choose by, but no larger share
 STATE = "ladder.json"  # in the folder: what the call was, for one that goes on
 
@@ -95,11 +96,11 @@ def ladder(  # noqa: PLR0913  the options of the verb
     resume: bool = False,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Climb from a linear probe by way of LoRA and full tuning to what costs more, within ``budget``: "10m", "90s" or
+    """Climb from a linear probe by way of full tuning and LoRA to what costs more, within ``budget``: "10m", "90s" or
     seconds.
 
-    With a table of ``unlabelled`` texts the last rung is a student, which learns from the labels and from the mean
-    answer of the best rungs before it. The best rung by the dev rows (``dev``, else rows that are held out) is
+    With a table of ``unlabelled`` texts one rung is a student, which learns from the labels and from the mean answer of
+    the best rungs before it. The best rung by the dev rows (``dev``, else rows that are held out; `climbed.best_of`) is
     compressed to 8 bits. The test rows (``test``, else a fifth) are measured on at each rung and decide nothing; there
     are none with an empty ``test``. A rung that is foretold to take longer than is left has fewer epochs, or is left
     out. ``task`` is classify or pair. With ``resume`` a call that was cut short goes on: rungs that are there stay, and
@@ -125,7 +126,14 @@ def ladder(  # noqa: PLR0913  the options of the verb
     texts, about = _unlabelled(parts, unlabelled, encoding, task) if unlabelled else ([], None)
     settings = {"task": task, "seed": seed, "trackers": [], "resume": resume, **({"base": base} if base else {})}
     sha256 = resolve(base or Recipe().base).sha256  # an unknown one is told before anything is written
-    run = {"data": {**parts.where, "source": None}, "unlabelled": about, "task": task, "base": sha256, "seed": seed}
+    run = {
+        "rungs": {rung.name: dict(rung.settings) for rung in RUNGS},
+        "data": {**parts.where, "source": None},
+        "unlabelled": about,
+        "task": task,
+        "base": sha256,
+        "seed": seed,
+    }
     kept = _begun(folder, run, resume=resume)
     until = seconds * (1 - KEPT_BACK)
     times = (began + until, began + until * (1 - FOR_STUDENT if texts else 1))
@@ -259,10 +267,11 @@ def _climb(ground: _Ground, texts: list[Example], seed: int) -> tuple[list[Climb
     climbed: list[Climbed] = []
     skipped: list[dict[str, str]] = []
     every = ground
-    for rung in order(len(ground.parts.train), taught=bool(texts)):
+    rungs = order(len(ground.parts.train), taught=bool(texts))
+    for at, rung in enumerate(rungs):
         tell(f"\n[{rung.name}] {described(rung.name)}")
-        waiting = rung.name != STUDENT and STUDENT not in [each.told["name"] for each in climbed]
-        ground = replace(every, until=every.student_at) if waiting else every
+        to_come = [each.name for each in rungs[at + 1 :]]
+        ground = replace(every, until=every.student_at) if STUDENT in to_come else every
         try:
             if climbed and ground.left <= 0 and not (ground.folder / rung.name / MANIFEST).is_file():
                 raise BarMissedError(say("There is no time left."))
@@ -298,8 +307,6 @@ def _tuned(ground: _Ground, rung: Rung, more: dict[str, Any], before: Climbed | 
 
 def _taught(ground: _Ground, climbed: list[Climbed], texts: list[Example], seed: int) -> dict[str, Any]:
     """As many unlabelled texts as there is time for, with the mean answer of the best rungs; raises BarMissedError."""
-    import numpy as np
-
     path = ground.folder / "soft.jsonl"
     if path.is_file():  # a call that goes on: what the student has begun to learn
         return {"soft": str(path)}
@@ -307,33 +314,42 @@ def _taught(ground: _Ground, climbed: list[Climbed], texts: list[Example], seed:
         raise BarMissedError(say("There are no unlabelled texts to learn from (--unlabelled)."))
     best = max(each.told["dev_score"] for each in climbed)
     teachers = [each for each in climbed if each.told["dev_score"] >= best - TEACHERS_WITHIN]
-    shuffled = [texts[at] for at in np.random.default_rng(seed).permutation(len(texts))]
+    shuffled = _some(texts, len(texts), seed)
     sample, engine = [row.inputs for row in shuffled[:SAMPLE]], open_engine(teachers[0].bundle)
     began = clocks.monotonic()
     engine.predict(sample)
     passes = len({climbed[0].bundle.digest, *(each.bundle.digest for each in teachers)}) + PASSES * STEP
     each_text = (clocks.monotonic() - began) / len(sample) * passes
-    count = min(len(texts), int(ground.left * (1 - KEPT_BACK) / each_text))
+    known = min(LABELLED, len(ground.parts.train)) + len(ground.parts.dev)  # their vectors take time too
+    count = min(len(texts), int(ground.left / each_text - known / passes))
     if count < min(LEAST_UNLABELLED, len(texts)):
         raise BarMissedError(say("There is no time left for a student."))
     chosen = [row.inputs for row in shuffled[:count]]
     labels = ground.parts.labels
-    beliefs = _beliefs(ground, climbed[0], teachers, chosen)
+    beliefs = _beliefs(ground, climbed[0], teachers, chosen, seed)
     rows = [{PROBABILITIES: json.dumps(dict(zip(labels, row, strict=True)))} for row in beliefs.round(6).tolist()]
     _write(ground.parts, str(path), shuffled[:count], rows)
     return {"soft": str(path)}
 
 
-def _beliefs(ground: _Ground, probe: Climbed, teachers: list[Climbed], chosen: list[Mapping[str, str]]) -> Any:
+def _some(rows: list[Example], most: int, seed: int) -> list[Example]:
+    import numpy as np
+
+    return [rows[at] for at in np.random.default_rng(seed).permutation(len(rows))[:most]]
+
+
+def _beliefs(
+    ground: _Ground, probe: Climbed, teachers: list[Climbed], chosen: list[Mapping[str, str]], seed: int
+) -> Any:
     """What the teachers say of the texts, [texts, labels], after the texts' neighbours were heard."""
     import numpy as np
 
     if len(chosen[0]) > 1:  # the base never saw a pair: its vectors of them say nothing
         return np.mean([answered(each.bundle, chosen) for each in teachers], axis=0)
-    labels, parts = ground.parts.labels, ground.parts
-    train, dev = (np.array([labels.index(row.label or "") for row in rows]) for rows in (parts.train, parts.dev))
+    labels, learned, held = ground.parts.labels, _some(ground.parts.train, LABELLED, seed), ground.parts.dev
+    train, dev = (np.array([labels.index(row.label or "") for row in rows]) for rows in (learned, held))
     engine = open_engine(probe.bundle)
-    vectors = vectors_of(engine, [*(row.inputs for row in (*parts.train, *parts.dev)), *chosen])
+    vectors = vectors_of(engine, [*(row.inputs for row in (*learned, *held)), *chosen])
     said = [
         decided(engine, vectors[len(train) + len(dev) :]) if each is probe else answered(each.bundle, chosen)
         for each in teachers

@@ -24,11 +24,12 @@ Found = Mapping[str, Any]
 def ladder_page(found: Found) -> str:
     """The whole document; ``found`` is what `weitiao.ladder` returns."""
     source = Path(found["data"]["source"]).name
+    rows = sum(found[f"n_{part}"] for part in ("train", "dev", "test"))
     sections = [
         Section(say("Which bundle to take"), _overview(found)),
         Section(say("Every rung"), pages.join(_plot(found), _table(found["rungs"]), _skipped(found))),
         Section(say("What each step brought"), _steps(found["rungs"])),
-        provenance({**found, "data": {**found["data"], "n": found["n_test"], "set_aside": found["set_aside"]}}),
+        provenance({**found, "data": {**found["data"], "n": rows, "set_aside": found["set_aside"]}}),
     ]
     return pages.page(say("Ladder of {source}", source=source), sections)
 
@@ -48,8 +49,8 @@ def _overview(found: Found) -> Markup:
         pages.key_figures(items),
         pages.paragraph(
             say(
-                "Learned from {train} rows; the best rung is the one with the best score on {dev} dev rows, and of "
-                "equals the cheapest. The {test} test rows decided nothing.",
+                "Learned from {train} rows; {dev} dev rows decided: for the best score, of equals the first, but for "
+                "the student unless another is clearly ahead of it. The {test} test rows decided nothing.",
                 train=found["n_train"],
                 dev=found["n_dev"],
                 test=found["n_test"],

@@ -14,6 +14,7 @@ from weitiao.plans.neighbours import MOST, spread
 from weitiao.progress import progress
 from weitiao.runtime import Engine, open_engine
 from weitiao.tasks.classify import probabilities
+from weitiao.tasks.windows import pooled
 from weitiao.terminal import tell
 
 Array = np.ndarray[Any, Any]
@@ -35,16 +36,20 @@ def answered(teacher: Bundle, texts: Inputs) -> Array:
 
 def vectors_of(engine: Engine, texts: Inputs) -> Array:
     """The features [texts, hidden] that the head of a bundle decides on, which PyTorch runs."""
-    from weitiao.tasks.windows import pooled
     from weitiao.tuning.batches import encoded
     from weitiao.tuning.loop import infer
 
-    info, reading = engine.bundle.info, engine.read(texts)
-    rows = encoded([window.ids for window in reading.windows], [0] * len(reading.windows), info.pad_token_id)
-    with progress(say("Encoding"), len(rows), say("texts")) as advance, engine.turn:
-        found = infer(engine.network, rows, info.precision == "bf16", "features", advance)
-    vectors: Array = np.asarray(pooled(reading, found))
-    return vectors
+    info = engine.bundle.info
+    found: Array = np.empty((len(texts), engine.network.head.in_features), np.float32)
+    with progress(say("Encoding"), len(texts), say("texts")) as advance:
+        for start in range(0, len(texts), ROWS_AT_ONCE):
+            reading = engine.read(texts[start : start + ROWS_AT_ONCE])
+            rows = encoded([window.ids for window in reading.windows], [0] * len(reading.windows), info.pad_token_id)
+            with engine.turn:
+                vectors = infer(engine.network, rows, info.precision == "bf16", "features")
+            found[start : start + len(reading.inputs)] = pooled(reading, vectors)
+            advance(len(reading.inputs))
+    return found
 
 
 def decided(engine: Engine, vectors: Array) -> Array:
@@ -56,7 +61,8 @@ def decided(engine: Engine, vectors: Array) -> Array:
 
 def heard(vectors: Array, beliefs: Array, train: Array, dev: Array) -> Array:
     """``beliefs`` [dev rows and texts, labels] after the neighbours were heard; as they are where that answers the dev
-    rows worse. ``vectors`` [training rows, dev rows and texts, size]; ``train`` and ``dev`` are places of labels [n].
+    rows more than `WORSE` worse. ``vectors`` [training rows, dev rows and texts, size]; ``train`` and ``dev`` are
+    places of labels [n].
     """
     own, first = np.eye(beliefs.shape[1])[train], len(train) + len(dev)
     parts = []

@@ -40,7 +40,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Inputs by role, and all their windows in order; ``cut`` inputs were longer than what is read of them."""
+    """Inputs by role, and all their windows in order; ``cut`` inputs were longer than what is read of them,
+    where they aren't read in windows.
+    """
 
     inputs: Sequence[Mapping[str, str]]
     windows: Sequence[Window]
