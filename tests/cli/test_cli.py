@@ -302,6 +302,7 @@ def test_compressing_says_what_to_type_next(capsys: pytest.CaptureFixture[str]) 
 
     speed = {"bytes": 1, "texts_per_second": 1.0, "latency_ms": 1.0}
     found = {"change": {"accuracy": {"value": 0.0, "low": 0.0, "high": 0.0}}, "before": speed, "after": speed}
+    found |= {"metric": "accuracy"}
     compress._show(found | {"precision": "int8", "to": "onnx", "n": 1, "bundle": "my bundle", "digest": "0"})
     assert "weitiao predict 'my bundle' new.csv" in capsys.readouterr().out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -108,6 +109,23 @@ def test_processes_that_start_at_once_all_get_the_whole_folder(small_e5: Path, e
     assert {out for out, _ in ends} == {f"{packaged.e5_small()}\n"}
     assert len(list(small_e5.glob("bases/*"))) == 1
     assert not list(small_e5.glob("bases/.*"))
+
+
+def test_another_process_that_mends_it_in_the_very_moment_is_no_error(
+    small_e5: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = packaged.e5_small()
+    (place / "model.safetensors").write_bytes(b"")
+    rename = os.rename
+
+    def crossed(source: Any, target: Any) -> None:
+        rename(source, target)
+        if Path(source) == place:  # what was damaged has just been moved away
+            shutil.copytree(Path(target).parent / "e5-small", place)
+
+    monkeypatch.setattr(os, "rename", crossed)
+    assert packaged.e5_small() == place
+    assert packaged._whole(place)
 
 
 def embed(name: str, texts: list[str], alone: bool = False) -> Any:

@@ -17,6 +17,7 @@ from weitiao.machine import cache_folder
 
 E5_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 MARKER = "verified.json"
+TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,17 @@ def _build(source: Path, target: Path) -> None:
         rebuild(source, folder)
         hashes = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
         (folder / MARKER).write_text(json.dumps(hashes, indent=2), encoding="utf-8")
-        try:
-            os.rename(folder, target)
-        except OSError:
-            if not _whole(target):  # else another process finished the same work first
-                with contextlib.suppress(FileNotFoundError):
-                    os.rename(target, beside / "damaged")
+        for left in reversed(range(TRIES)):  # others may be mending it at the same time
+            try:
                 os.rename(folder, target)
+                return
+            except OSError:
+                if _whole(target):  # another process finished the same work first
+                    return
+                if not left:
+                    raise
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(target, beside / f"damaged-{left}")
 
 
 def _whole(folder: Path) -> bool:
