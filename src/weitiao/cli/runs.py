@@ -21,13 +21,8 @@ Database = Annotated[
 Run = Annotated[str, typer.Argument(metavar="RUN", help=say("Its id or digest, the beginning of one, or its bundle."))]
 Model = Annotated[str, typer.Argument(metavar="NAME", help=say("The model's name."))]
 Stage = Annotated[str, typer.Option("--stage", help=say("staging or production."))]
-SHOWN = (
-    "macro_f1",
-    "micro_f1",
-    "accuracy",
-    "f1",
-    "spearman",
-)  # in a line of the list, the first that a run has
+# the metrics in a line of the list, the first that a run has
+SHOWN = ("macro_f1", "micro_f1", "accuracy", "f1", "spearman")
 
 
 @app.command("list", help=say("The runs, newest first."))

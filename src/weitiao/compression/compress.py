@@ -59,9 +59,8 @@ def compress(
     Returns bundle, digest, parent, to, precision, n, part, source, metric (that ``max_drop`` is about), change
     (accuracy and macro_f1, or the task's metrics, as fractions: value, low, high of a paired bootstrap), metrics,
     before and after (bytes, latency_ms, texts_per_second), max_drop, forced. Raises `BarMissedError` past ``max_drop``
-    unless ``force``, leaving nothing at
-    ``out``; `RecipeError` for an unknown ``to`` or ``precision``; `BundleError` where the bundle isn't a torch one or
-    can't be exported; `DataError`.
+    unless ``force``, leaving nothing at ``out``; `RecipeError` for an unknown ``to`` or ``precision``; `BundleError`
+    where the bundle isn't a torch one or can't be exported; `DataError`.
     """
     target, precision = _target(to, precision)
     if not max_drop >= 0:

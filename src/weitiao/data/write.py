@@ -107,10 +107,6 @@ def _told(shown: str) -> Iterator[None]:
         ) from None
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
 def _writer(part: Path, shown: str, columns: list[str], stack: ExitStack, *, bom: bool, for_reading: bool) -> _Told:
     ending = part.suffix.lower()
     if ending in (".csv", ".tsv"):
@@ -119,8 +115,11 @@ def _writer(part: Path, shown: str, columns: list[str], stack: ExitStack, *, bom
         # Line ends as in RFC 4180: only with them does csv quote a value that holds a lone "\r".
         table = csv.DictWriter(file, columns, extrasaction="ignore", delimiter="\t" if ending == ".tsv" else ",")
         table.writeheader()
-        last = harmless if for_reading else _as_it_is
-        return _Told(lambda rows: table.writerows({c: last(cell(row.get(c))) for c in columns} for row in rows), shown)
+
+        def held(value: Any) -> Any:
+            return harmless(cell(value)) if for_reading else cell(value)
+
+        return _Told(lambda rows: table.writerows({c: held(row.get(c)) for c in columns} for row in rows), shown)
     if ending in (".jsonl", ".ndjson"):
         file = stack.enter_context(part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n"))
         return _Told(lambda rows: file.writelines(as_json({c: row.get(c) for c in columns}) for row in rows), shown)

@@ -29,14 +29,12 @@ def best_of(climbed: list[Climbed], dev: list[Example]) -> Climbed:
     behind by more than chance easily brings about: the root of the number of rows that only one of them has right (one
     standard deviation of McNemar's test).
     """
-    import numpy as np
-
     best = max(climbed, key=lambda rung: rung.told["dev_score"])
     student = next((each for each in climbed if each.told["name"] == STUDENT), best)
-    ahead = np.array(
-        [(a.label == row.label) - (b.label == row.label) for a, b, row in zip(best.dev, student.dev, dev, strict=True)]
-    )
-    return best if ahead.sum() > (ahead != 0).sum() ** 0.5 else student
+    ahead = [
+        (a.label == row.label) - (b.label == row.label) for a, b, row in zip(best.dev, student.dev, dev, strict=True)
+    ]
+    return best if sum(ahead) > sum(map(abs, ahead)) ** 0.5 else student
 
 
 def measured(
