@@ -3,10 +3,10 @@
     python benchmarks/fewclue.py FOLDER [--split K] [--budget 10m]
 
 FOLDER holds train_K.json, dev_K.json, test_public.json and perhaps unlabeled.json, lines of JSON each. Whatever the
-fields are called: "label" is the label; `PAIRS` of fields are a pair, else the field with the longest texts is read but
-for keywords and descriptions of labels. `weitiao.ladder` learns from train, chooses by dev, and is given the unlabelled
-texts without those that stand in the test set. Then every rung is measured on the test set; the figure of a split is
-that of the bundle that was recommended.
+fields are called: "label" is the label, told by its name where a field of `NAMES` has one for each; `PAIRS` of fields
+are a pair, else the field with the longest texts is read but for keywords and descriptions of labels. `weitiao.ladder`
+learns from train, chooses by dev, and is given the unlabelled texts without those that stand in the test set. Then
+every rung is measured on the test set; the figure of a split is that of the bundle that was recommended.
 
 Prints one JSON object last. Writes benchmarks/results/fewclue_TASK.json when all splits are done; a call that was cut
 short goes on after the last of them.
@@ -23,6 +23,7 @@ from typing import Any
 from climbing import climb, over_splits, write
 
 PAIRS = (("sentence1", "sentence2"), ("premise", "hypothesis"), ("text1", "text2"))
+NAMES = ("label_des", "label_desc")
 NOT_READ = ("id", "label", "label_des", "label_desc", "keywords", "keyword")
 Row = dict[str, Any]
 
@@ -41,6 +42,17 @@ def fields(rows: list[Row]) -> tuple[str, ...]:
     return (max(texts, key=lambda name: statistics.mean(len(row.get(name) or "") for row in rows)),)
 
 
+def named(rows: list[Row]) -> dict[str, str]:
+    """Each label by the name that ``rows`` have for it, else as it stands."""
+    labels = {str(row["label"]) for row in rows}
+    for field in NAMES:
+        pairs = {(str(row["label"]), str(row.get(field) or "")) for row in rows}
+        names = {name for _, name in pairs}
+        if len(pairs) == len(labels) == len(names) and "" not in names:
+            return dict(pairs)
+    return {label: label for label in labels}
+
+
 def key(row: Row, names: tuple[str, ...]) -> str:
     """What makes two rows the same."""
     return "\0".join("".join(str(row[name]).split()) for name in names)
@@ -49,14 +61,16 @@ def key(row: Row, names: tuple[str, ...]) -> str:
 def split(folder: Path, number: int, budget: str, place: Path, base: str) -> dict[str, Any]:
     """One split: the ladder, then the test set."""
     train, dev = read(folder / f"train_{number}.json"), read(folder / f"dev_{number}.json")
-    names = fields(train)
+    test = [row for row in read(folder / "test_public.json") if "label" in row]
+    names, spoken = fields(train), named(train)
+    for row in (*train, *dev, *test):
+        row["label"] = spoken.get(str(row["label"]), str(row["label"]))
     header = ["text", "text_b"][: len(names)]
     columns = dict(zip(header, header, strict=True))
 
     def table(name: str, rows: list[Row], *more: str) -> str:
         return write(place / name, [*header, *more], ([row[each] for each in (*names, *more)] for row in rows))
 
-    test = [row for row in read(folder / "test_public.json") if "label" in row]
     call = {"task": "pair" if len(names) > 1 else "classify", "base": base, "budget": budget, **columns}
     call["dev"] = table("dev.csv", dev, "label")
     if (folder / "unlabeled.json").is_file():

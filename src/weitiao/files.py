@@ -26,10 +26,13 @@ _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 _REST = re.compile(r"[0-9a-f]{8}(\.\w+)?")
 
 
-def sha256_of(path: str | os.PathLike[str]) -> str:
-    """The sha256 of the file's bytes, hexadecimal. Raises `OSError`."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256_of(*paths: str | os.PathLike[str]) -> str:
+    """The sha256 of the files' bytes, put end to end, hexadecimal. Raises `OSError`."""
+    found = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            hashlib.file_digest(file, lambda: found)
+    return found.hexdigest()
 
 
 def settle(path: Path) -> None:

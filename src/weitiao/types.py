@@ -85,7 +85,8 @@ class Base:
     """A pretrained starting point that lies on this machine.
 
     ``path`` is a folder that the transformers Auto classes open. ``bytes`` is what its files take on disk;
-    ``sha256`` is over its weight files. ``prefix`` is put before every input text, ``pooling`` is "mean" or "cls".
+    ``sha256`` is over its weight files. ``prefix`` is put before every input text and ``suffix`` after it; ``pooling``
+    is "mean", "cls" (the first token) or "last".
     """
 
     name: str
@@ -100,6 +101,7 @@ class Base:
     licence: str
     pooling: str
     prefix: str
+    suffix: str
     bytes: int
     sha256: str
     source: str

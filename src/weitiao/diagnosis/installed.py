@@ -31,7 +31,9 @@ def look() -> Iterator[Finding]:
             )
         else:
             yield _missing(
-                "base", say("The base {name} isn't installed ({package}).", name=name, package=known.package), "demo"
+                "base",
+                say("The base {name} isn't installed ({package}).", name=name, package=known.package),
+                known.extra,
             )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from weitiao.bundle import Bundle
 from weitiao.data.partition import Partition
 from weitiao.evaluation.figures import change, figures_of
-from weitiao.plans.rungs import STUDENT
+from weitiao.plans.rungs import CLOZE, STUDENT
 from weitiao.runtime import open_engine
 from weitiao.tasks import task_of
 from weitiao.types import Example, Prediction
@@ -25,16 +26,21 @@ class Climbed:
 
 
 def best_of(climbed: list[Climbed], dev: list[Example]) -> Climbed:
-    """The best on the dev rows, of equals the first; but the student, which knows what they know, unless it is
-    behind by more than chance easily brings about: the root of the number of rows that only one of them has right (one
-    standard deviation of McNemar's test).
+    """The best on the dev rows, of equals the first, among those of the base that is asked for; but the student, which
+    knows what they know, unless it is clearly `behind`.
     """
-    best = max(climbed, key=lambda rung: rung.told["dev_score"])
-    student = next((each for each in climbed if each.told["name"] == STUDENT), best)
-    ahead = [
-        (a.label == row.label) - (b.label == row.label) for a, b, row in zip(best.dev, student.dev, dev, strict=True)
-    ]
-    return best if sum(ahead) > sum(map(abs, ahead)) ** 0.5 else student
+    served = [each for each in climbed if each.told["name"] != CLOZE]
+    best = max(served, key=lambda rung: rung.told["dev_score"])
+    student = next((each for each in served if each.told["name"] == STUDENT), best)
+    return best if behind(student, best, dev) else student
+
+
+def behind(one: Climbed, other: Climbed, dev: list[Example]) -> bool:
+    """Whether ``one`` is behind on the dev rows by more than chance easily brings about: the root of the number of rows
+    that only one of them has right (one standard deviation of McNemar's test).
+    """
+    ahead = [(a.label == row.label) - (b.label == row.label) for a, b, row in zip(other.dev, one.dev, dev, strict=True)]
+    return sum(ahead) > math.sqrt(sum(map(abs, ahead)))
 
 
 def measured(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time as clocks
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,16 +24,14 @@ from weitiao.data.soft import COLUMN as PROBABILITIES
 from weitiao.data.soft import besides
 from weitiao.data.write import open_writer
 from weitiao.errors import BarMissedError, BundleError, DataError, MissingExtraError, RecipeError, require
-from weitiao.evaluation.figures import matrix
 from weitiao.files import unfinished
 from weitiao.languages import say
-from weitiao.plans.climbed import Climbed, best_of, measured
+from weitiao.plans.climbed import Climbed, behind, best_of, measured
 from weitiao.plans.page import ladder_page
 from weitiao.plans.rungs import RUNGS, SMALL, STUDENT, Rung, described, order
-from weitiao.plans.teaching import answered, decided, heard, vectors_of
+from weitiao.plans.teaching import LABELLED, believed, drawn, seconds_a_text
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import seconds_of
-from weitiao.runtime import open_engine
 from weitiao.tasks import EXCLUSIVE, wanted
 from weitiao.terminal import tell
 from weitiao.tuning.deliver import set_aside
@@ -43,13 +41,13 @@ from weitiao.tuning.tune import tell_data, tune
 from weitiao.types import Example
 
 LEAST = 0.1  # seconds
-KEPT_BACK = 0.15  # of the budget, for compressing and measuring
+TEACHER = "gemma-270m"
+KEPT_BACK = 0.18  # of the budget, for compressing and measuring
 TEACHERS_WITHIN = 0.05  # of the best rung's dev score: what answers much worse teaches nothing
 LEAST_UNLABELLED = 500
-LABELLED = 5_000  # rows that texts have for neighbours, drawn from more
 FOR_STUDENT = 0.5  # of the time, kept for it by the rungs before it
 LEAST_EPOCHS = 0.5  # of what a rung would take; with fewer it is left out
-SAMPLE = 500  # texts that the time of answering is measured on
+SAMPLE = 256  # texts that the time of answering is measured on
 STEP, PASSES = 5, 2  # learning from a text takes as long as answering so often; how often a student reads each
 DEV_ROWS, MOST_SHARE = 100, 0.3  # held out to choose by, but no larger share
 STATE = "ladder.json"  # in the folder: what the call was, for one that goes on
@@ -63,6 +61,7 @@ class _Ground:
     folder: Path
     tables: dict[str, str]
     settings: dict[str, Any]
+    teacher: str
     until: float
     student_at: float
     kept: dict[str, int]
@@ -92,6 +91,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
     encoding: str | None = None,
     task: str = "classify",
     base: str | None = None,
+    teacher: str = TEACHER,
     budget: str | float = "10m",
     resume: bool = False,
     seed: int = 0,
@@ -99,12 +99,13 @@ def ladder(  # noqa: PLR0913  the options of the verb
     """Climb from a linear probe by way of full tuning and LoRA to what costs more, within ``budget``: "10m", "90s" or
     seconds.
 
-    With a table of ``unlabelled`` texts one rung is a student, which learns from the labels and from the mean answer of
-    the best rungs before it. The best rung by the dev rows (``dev``, else rows that are held out; `climbed.best_of`) is
-    compressed to 8 bits. The test rows (``test``, else a fifth) are measured on at each rung and decide nothing; there
-    are none with an empty ``test``. A rung that is foretold to take longer than is left has fewer epochs, or is left
-    out. ``task`` is classify or pair. With ``resume`` a call that was cut short goes on: rungs that are there stay, and
-    the budget begins anew.
+    With a table of ``unlabelled`` texts one rung is a student, which learns from the labels and from what the best
+    rungs before it answer together; for the task classify the base ``teacher``, where it is installed, is one of them,
+    which is never recommended itself (none with an empty name). The best rung by the dev rows (``dev``, else rows that
+    are held out; `climbed.best_of`) is compressed to 8 bits. The test rows (``test``, else a fifth) are measured on at
+    each rung and decide nothing; there are none with an empty ``test``. A rung that is foretold to take longer than is
+    left has fewer epochs, or is left out. ``task`` is classify or pair. With ``resume`` a call that was cut short goes
+    on: rungs that are there stay, and the budget begins anew.
 
     Writes a bundle for each rung, the tables that they learned from, report.html and report.json into the folder
     ``out``. Returns folder, rungs (name, settings, bundle, digest, dev_score, test, change, seconds, peak_memory_mb,
@@ -125,8 +126,10 @@ def ladder(  # noqa: PLR0913  the options of the verb
     tell_data(parts)
     texts, about = _unlabelled(parts, unlabelled, encoding, task) if unlabelled else ([], None)
     settings = {"task": task, "seed": seed, "trackers": [], "resume": resume, **({"base": base} if base else {})}
+    teacher = _teacher(teacher) if texts and task == "classify" else ""
     sha256 = resolve(base or Recipe().base).sha256  # an unknown one is told before anything is written
     run = {
+        "teacher": teacher,
         "rungs": {rung.name: dict(rung.settings) for rung in RUNGS},
         "data": {**parts.where, "source": None},
         "unlabelled": about,
@@ -137,7 +140,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
     kept = _begun(folder, run, resume=resume)
     until = seconds * (1 - KEPT_BACK)
     times = (began + until, began + until * (1 - FOR_STUDENT if texts else 1))
-    ground = _Ground(parts, folder, _tables(parts, folder), settings, *times, kept)
+    ground = _Ground(parts, folder, _tables(parts, folder), settings, teacher, *times, kept)
     climbed, skipped = _climb(ground, texts, seed)
     best = best_of(climbed, parts.dev)
     small = _compressed(ground, best, skipped, seed)
@@ -267,7 +270,7 @@ def _climb(ground: _Ground, texts: list[Example], seed: int) -> tuple[list[Climb
     climbed: list[Climbed] = []
     skipped: list[dict[str, str]] = []
     every = ground
-    rungs = order(len(ground.parts.train), taught=bool(texts))
+    rungs = order(len(ground.parts.train), taught=bool(texts), teacher=ground.teacher)
     for at, rung in enumerate(rungs):
         tell(f"\n[{rung.name}] {described(rung.name)}")
         to_come = [each.name for each in rungs[at + 1 :]]
@@ -306,56 +309,42 @@ def _tuned(ground: _Ground, rung: Rung, more: dict[str, Any], before: Climbed | 
 
 
 def _taught(ground: _Ground, climbed: list[Climbed], texts: list[Example], seed: int) -> dict[str, Any]:
-    """As many unlabelled texts as there is time for, with the mean answer of the best rungs; raises BarMissedError."""
+    """As many unlabelled texts as there is time for, with what the best rungs answer; raises BarMissedError."""
     path = ground.folder / "soft.jsonl"
     if path.is_file():  # a call that goes on: what the student has begun to learn
         return {"soft": str(path)}
     if not texts:
         raise BarMissedError(say("There are no unlabelled texts to learn from (--unlabelled)."))
-    best = max(each.told["dev_score"] for each in climbed)
-    teachers = [each for each in climbed if each.told["dev_score"] >= best - TEACHERS_WITHIN]
-    shuffled = _some(texts, len(texts), seed)
-    sample, engine = [row.inputs for row in shuffled[:SAMPLE]], open_engine(teachers[0].bundle)
-    began = clocks.monotonic()
-    engine.predict(sample)
-    passes = len({climbed[0].bundle.digest, *(each.bundle.digest for each in teachers)}) + PASSES * STEP
-    each_text = (clocks.monotonic() - began) / len(sample) * passes
+    best = max(climbed, key=lambda each: each.told["dev_score"])
+    least = best.told["dev_score"] - TEACHERS_WITHIN
+    teachers = [each for each in climbed if each.told["dev_score"] >= least or not behind(each, best, ground.parts.dev)]
+    shuffled = drawn(texts, len(texts), seed)
+    sample = [row.inputs for row in shuffled[:SAMPLE]]
+    asked = [climbed[0], *(each for each in teachers if each is not climbed[0])]
+    probe, *others = (seconds_a_text(each.bundle, sample) for each in asked)
     known = min(LABELLED, len(ground.parts.train)) + len(ground.parts.dev)  # their vectors take time too
-    count = min(len(texts), int(ground.left / each_text - known / passes))
+    count = min(len(texts), int((ground.left - known * probe) / (probe * (1 + PASSES * STEP) + sum(others))))
     if count < min(LEAST_UNLABELLED, len(texts)):
         raise BarMissedError(say("There is no time left for a student."))
     chosen = [row.inputs for row in shuffled[:count]]
     labels = ground.parts.labels
-    beliefs = _beliefs(ground, climbed[0], teachers, chosen, seed)
+    beliefs = believed(ground.parts, climbed[0], teachers, chosen, seed)
     rows = [{PROBABILITIES: json.dumps(dict(zip(labels, row, strict=True)))} for row in beliefs.round(6).tolist()]
     _write(ground.parts, str(path), shuffled[:count], rows)
     return {"soft": str(path)}
 
 
-def _some(rows: list[Example], most: int, seed: int) -> list[Example]:
-    import numpy as np
-
-    return [rows[at] for at in np.random.default_rng(seed).permutation(len(rows))[:most]]
-
-
-def _beliefs(
-    ground: _Ground, probe: Climbed, teachers: list[Climbed], chosen: list[Mapping[str, str]], seed: int
-) -> Any:
-    """What the teachers say of the texts, [texts, labels], after the texts' neighbours were heard."""
-    import numpy as np
-
-    if len(chosen[0]) > 1:  # the base never saw a pair: its vectors of them say nothing
-        return np.mean([answered(each.bundle, chosen) for each in teachers], axis=0)
-    labels, learned, held = ground.parts.labels, _some(ground.parts.train, LABELLED, seed), ground.parts.dev
-    train, dev = (np.array([labels.index(row.label or "") for row in rows]) for rows in (learned, held))
-    engine = open_engine(probe.bundle)
-    vectors = vectors_of(engine, [*(row.inputs for row in (*learned, *held)), *chosen])
-    said = [
-        decided(engine, vectors[len(train) + len(dev) :]) if each is probe else answered(each.bundle, chosen)
-        for each in teachers
-    ]
-    known = np.mean([matrix(labels, each.dev) for each in teachers], axis=0)
-    return heard(vectors, np.concatenate([known, np.mean(said, axis=0)]), train, dev)[len(dev) :]
+def _teacher(name: str) -> str:
+    """The name of the base to teach with; "" where the usual one is not installed, which is told."""
+    try:
+        if name:
+            resolve(name)
+        return name
+    except MissingExtraError as missing:
+        if name != TEACHER:
+            raise
+        tell(say("Without another base to teach: {why}", why=str(missing)))
+        return ""
 
 
 def _compressed(ground: _Ground, best: Climbed, skipped: list[dict[str, str]], seed: int) -> Climbed | None:

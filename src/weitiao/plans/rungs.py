@@ -8,7 +8,7 @@ from typing import Any
 
 from weitiao.languages import say
 
-STUDENT, SMALL = "student", "int8"
+CLOZE, STUDENT, SMALL = "cloze", "student", "int8"
 FEW = 100  # training rows, below which tuning on them alone learns less than the probe does
 
 
@@ -23,6 +23,7 @@ class Rung:
 # what is worth most first; the student learns from those before it, and `SMALL` is the best of all, compressed
 RUNGS = (
     Rung("probe", {"method": "head"}),
+    Rung(CLOZE, {"method": "cloze"}),
     Rung("full", {"method": "full"}),
     Rung("lora", {"method": "lora"}),
     Rung("robust", {"method": "full", "rdrop": 1.0, "fgm": 0.5}),
@@ -30,19 +31,22 @@ RUNGS = (
 )
 
 
-def order(rows: int, *, taught: bool) -> list[Rung]:
-    """The rungs for so many training ``rows``: where they are `FEW` and the student can be ``taught``, it comes second,
-    that it has the time.
+def order(rows: int, *, taught: bool, teacher: str = "") -> list[Rung]:
+    """The rungs for so many training ``rows``: where they are `FEW` and the student can be ``taught``, it comes before
+    what is tuned, that it has the time. `CLOZE` is of the base ``teacher``; without one it isn't there.
     """
-    first, *others = RUNGS
+    others = {CLOZE: {"base": teacher}}
+    rungs = [Rung(rung.name, {**rung.settings, **others.get(rung.name, {})}) for rung in RUNGS]
+    rungs = [rung for rung in rungs if teacher or rung.name != CLOZE]
     soon = taught and rows < FEW
-    return [first, *sorted(others, key=lambda rung: soon and rung.name != STUDENT)]
+    return sorted(rungs, key=lambda rung: soon and rung.name not in ("probe", CLOZE, STUDENT))
 
 
 def described(name: str) -> str:
     """What a rung is, for people."""
     return {
         "probe": say("the base stays frozen, a linear head is solved for"),
+        CLOZE: say("another base, which only teaches, starts from the labels' names; a linear head is solved for"),
         "lora": say("low-rank updates learn"),
         "full": say("everything learns"),
         "robust": say("everything learns, with R-Drop and FGM"),

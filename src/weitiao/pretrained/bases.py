@@ -14,9 +14,10 @@ from typing import Any
 from weitiao.errors import BaseModelError, require
 from weitiao.files import sha256_of
 from weitiao.languages import say
-from weitiao.pretrained.packaged import PACKAGED
+from weitiao.pretrained.packaged import IN_ONE_WORD, PACKAGED
 from weitiao.types import Base
 
+DECODERS = ("gemma3_text", "llama", "qwen2", "qwen3")
 FAMILIES = (
     "bert",
     "roberta",
@@ -28,7 +29,9 @@ FAMILIES = (
     "modernbert",
     "electra",
     "camembert",
+    *DECODERS,
 )
+POOLING = "1_Pooling/config.json"
 HUB = "hub:"
 WANTED_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md"]
 TOKENIZER_FILES = (
@@ -58,6 +61,7 @@ def resolve(name: str) -> Base:
             licence=known.licence,
             pooling=known.pooling,
             prefix=known.prefix,
+            suffix=known.suffix,
             source=f"pip:{known.package}",
         )
     if name.startswith(HUB):
@@ -126,8 +130,9 @@ def describe(folder: Path, name: str) -> Base:
         max_length=_max_length(folder, config),
         languages=card["languages"],
         licence=card["licence"],
-        pooling=_pooling(folder),
+        pooling=_pooling(folder, family),
         prefix="",
+        suffix=IN_ONE_WORD if family in DECODERS and not (folder / POOLING).is_file() else "",
         bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         sha256=digests if len(weights) == 1 else hashlib.sha256(digests.encode()).hexdigest(),
         source=str(folder),
@@ -202,10 +207,13 @@ def _max_length(folder: Path, config: dict[str, Any]) -> int:
     return min(positions, int(stated)) if stated and stated < UNLIMITED else positions
 
 
-def _pooling(folder: Path) -> str:
-    """As sentence-transformers wrote it; the mean where nothing is said."""
-    path = folder / "1_Pooling" / "config.json"
-    return "cls" if path.is_file() and _read_json(path).get("pooling_mode_cls_token") else "mean"
+def _pooling(folder: Path, family: str) -> str:
+    """As sentence-transformers wrote it; where nothing is said the mean, but of decoders the last."""
+    if not (folder / POOLING).is_file():
+        return "last" if family in DECODERS else "mean"
+    stated = _read_json(folder / POOLING)
+    names = {"pooling_mode_cls_token": "cls", "pooling_mode_lasttoken": "last"}
+    return next((pooling for name, pooling in names.items() if stated.get(name)), "mean")
 
 
 def _model_card(folder: Path) -> dict[str, Any]:

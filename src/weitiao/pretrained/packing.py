@@ -52,12 +52,17 @@ class Layout:
         """Real tokens."""
         return self.texts * self.width if self.kept is None else len(self.kept)
 
-    def bias_within(self, window: int | None) -> Tensor | None:
-        """The bias; with ``window`` [texts, 1, width, width], and `FAR` also on tokens ``window`` apart or more."""
-        if window is None or self.width <= window:
+    def bias_within(self, window: int | None, *, causal: bool) -> Tensor | None:
+        """The bias; with ``window`` [texts, 1, width, width], and `FAR` also on tokens ``window`` apart or more; if
+        ``causal`` on all later ones.
+        """
+        window = self.width if window is None else window
+        if self.width <= window and not causal:
             return self.bias
         at = torch.arange(self.width)
-        far = torch.zeros(self.width, self.width).masked_fill((at - at[:, None]).abs() >= window, FAR)
+        later = at - at[:, None]
+        hidden = (later.abs() >= window) | (causal & (later > 0))
+        far = torch.zeros(self.width, self.width).masked_fill(hidden, FAR)
         return far.expand(self.texts, 1, -1, -1) if self.bias is None else self.bias + far
 
     def pack(self, padded: Tensor) -> Tensor:
@@ -239,12 +244,14 @@ def packed_attention(  # noqa: PLR0913  what transformers hands over
     """
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     sizes = [layout.tokens for layout in layouts]
+    causal = bool(getattr(module, "is_causal", False))
+    shared = query.shape[1] // key.shape[1]  # heads of the query to one of keys and values
+    heads = (query, *(each.repeat_interleave(shared, 1) if shared > 1 else each for each in (key, value)))
     found = []
-    for layout, *parts in zip(
-        layouts, *(each[0].transpose(0, 1).split(sizes) for each in (query, key, value)), strict=True
-    ):
+    for layout, *parts in zip(layouts, *(each[0].transpose(0, 1).split(sizes) for each in heads), strict=True):
         laid = [layout.spread(part).transpose(1, 2) for part in parts]
-        found.append(layout.pack(_applied(_Attention, *laid, layout.bias_within(sliding_window), scale, dropout)))
+        bias = layout.bias_within(sliding_window, causal=causal)
+        found.append(layout.pack(_applied(_Attention, *laid, bias, scale, dropout)))
     return (found[0] if len(found) == 1 else torch.cat(found)).unsqueeze(0), None
 
 

@@ -76,7 +76,7 @@ def trim(base: Base, texts: Sequence[str], to: Path) -> Base:
         )
     fast.no_truncation()
     fast.no_padding()
-    prefixed = [base.prefix + text for text in texts]
+    prefixed = [base.prefix + text + base.suffix for text in texts]
     used = {number for encoding in fast.encode_batch_fast(prefixed) for number in encoding.ids}
     used |= {model["unk_id"], *(token["id"] for token in described["added_tokens"])}
     kept = kept_pieces([piece for piece, _ in model["vocab"]], used, own_scripts(texts))

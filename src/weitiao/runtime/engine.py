@@ -12,7 +12,7 @@ from weitiao.bundle import Bundle
 from weitiao.errors import BundleError, DataError
 from weitiao.languages import say
 from weitiao.tasks import task_of
-from weitiao.tasks.windows import Reading, pooled, read
+from weitiao.tasks.windows import Reading, pooled, read, suffixed
 from weitiao.types import Prediction
 
 if TYPE_CHECKING:
@@ -109,13 +109,22 @@ class Engine:
         return found
 
     def encode(self, text: str) -> list[Encoding]:
-        """The windows of ``text`` as `read` makes them, with each token's place in prefix and text; for one input."""
+        """The windows of ``text`` as `read` makes them, with each token's place in prefix and text; for one input.
+        They lack `suffix`.
+        """
         info = self.bundle.info
+        room = info.max_length - len(self.suffix)
         with self.turn:
             self._tokenizer.no_padding()
-            self._tokenizer.enable_truncation(info.max_length, stride=info.stride)
+            self._tokenizer.enable_truncation(room, stride=info.stride)
             encoding: Encoding = self._tokenizer.encode((info.prefix + text).encode("utf-8", "replace").decode("utf-8"))
         return [encoding, *(encoding.overflowing if info.stride else ())]
+
+    @property
+    def suffix(self) -> list[int]:
+        """The token ids that follow what a window holds."""
+        with self.turn:
+            return suffixed(self._tokenizer, self.bundle.info)
 
     def read(self, texts: Sequence[Input]) -> Reading:
         """The windows of each text: tokens with prefix and special tokens, at most the bundle's length, not padded."""

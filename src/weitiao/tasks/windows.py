@@ -9,6 +9,8 @@ from unicodedata import category
 
 from weitiao.bundle.shape import BundleInfo
 from weitiao.data.tags import stripped
+from weitiao.errors import RecipeError
+from weitiao.languages import say
 from weitiao.tasks import task_of
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     Logits = NDArray[np.floating[Any]]
 
 CHUNK = 1000
+LEAST_ROOM = 4  # tokens of a text beside special ones, shared ones and what follows it
 MARKS = ("Mn", "Mc", "Me", "Cf", "Cc")  # Unicode categories of what belongs to the character before it
 SECOND_SHARE = 0.25  # of a window for the input that is repeated in each: a question, the other text of a pair
 
@@ -59,7 +62,8 @@ def read(tokenizer: Any, inputs: Sequence[Mapping[str, str]], info: BundleInfo) 
     tokenizer.no_padding()
     long = roles.index("text")
     strategy = "longest_first" if len(roles) == 1 or not info.stride else ("only_first", "only_second")[long]
-    tokenizer.enable_truncation(info.max_length, stride=info.stride, strategy=strategy)
+    after = suffixed(tokenizer, info)
+    tokenizer.enable_truncation(info.max_length - len(after), stride=info.stride, strategy=strategy)
     windows: list[Window] = []
     cut = 0
     for start in range(0, len(inputs), CHUNK):
@@ -68,8 +72,24 @@ def read(tokenizer: Any, inputs: Sequence[Mapping[str, str]], info: BundleInfo) 
             cut += bool(encoding.overflowing) and not info.stride
             for each in (encoding, *(encoding.overflowing if info.stride else ())):
                 offsets = _offsets(each, long, len(info.prefix), inputs[row]["text"]) if task.BY_TOKEN else None
-                windows.append(Window(each.ids, row, offsets))
+                windows.append(Window([*each.ids, *after], row, offsets))
     return Reading(inputs, windows, cut)
+
+
+def suffixed(tokenizer: Any, info: BundleInfo) -> list[int]:
+    """The token ids that follow what a window holds. Raises RecipeError where they leave it no room."""
+    found: list[int] = tokenizer.encode(info.suffix, add_special_tokens=False).ids if info.suffix else []
+    if found and info.max_length - info.stride - len(found) < LEAST_ROOM:
+        raise RecipeError(
+            say(
+                "max_length {given} leaves no room for a text: this base reads {tokens} tokens after each, and windows "
+                "share {stride}.",
+                given=info.max_length,
+                tokens=len(found),
+                stride=info.stride,
+            )
+        )
+    return found
 
 
 def _encoded(tokenizer: Any, inputs: Sequence[Mapping[str, str]], info: BundleInfo, task: Any) -> list[Any]:

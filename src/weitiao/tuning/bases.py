@@ -34,6 +34,7 @@ def bases(
                 "name": packaged,
                 "about": known.about,
                 "package": known.package,
+                "extra": known.extra,
                 "installed": find_spec(known.module) is not None,
                 "languages": list(known.languages),
                 "licence": known.licence,

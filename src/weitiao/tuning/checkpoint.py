@@ -248,7 +248,7 @@ def about_run(job: Job) -> dict[str, Any]:
             "recipe": job.recipe.model_dump(exclude={"base", "checkpoint_every", "trackers"}),
             "data": where,
             **{part: dataset.fingerprint for part, dataset in job.parts.held.items()},
-            "base": {name: getattr(job.base, name) for name in ("family", "pooling", "prefix", "sha256")},
+            "base": {name: getattr(job.base, name) for name in ("family", "pooling", "prefix", "suffix", "sha256")},
             "tokenizer": hashlib.sha256(job.tokenizer.backend_tokenizer.to_str().encode()).hexdigest(),
         },
         "surroundings": {"processor": described["processor"], **described["versions"]},

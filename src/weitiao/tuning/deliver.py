@@ -17,7 +17,7 @@ from weitiao.data.aside import write_set_aside
 from weitiao.data.partition import Partition
 from weitiao.languages import say
 from weitiao.tuning.job import Job, Result
-from weitiao.tuning.recipe import Recipe
+from weitiao.tuning.recipe import SOLVED, Recipe
 from weitiao.types import Prediction
 
 # of what report.json holds, these are answered too
@@ -150,7 +150,7 @@ def _report(
     for part, dataset in {"": job.parts.dataset, **job.parts.held}.items():
         if dataset.set_aside:
             write_set_aside(folder / f"set_aside{part and '_' + part}.csv", dataset.set_aside)
-    curve = None if job.recipe.method == "head" else told["history"]
+    curve = None if job.recipe.method in SOLVED else told["history"]
     measured = {**told["data"], "n": len(job.parts.test), "set_aside": set_aside(job.parts)}
     shown = [
         *sections(figures, job.parts.test, predictions, history=curve),

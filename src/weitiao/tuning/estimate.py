@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from weitiao.machine import peak_memory_mb, release_memory, resident_memory_mb
 from weitiao.tasks.losses import Loss
 from weitiao.tuning.batches import Encoded, by_length, epoch_order, places
 from weitiao.tuning.loop import BATCH_TOKENS, Schedule, Stepper, infer, restore, trainable_state
+from weitiao.tuning.recipe import METHODS
 
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
@@ -125,10 +127,9 @@ def foretell(network: Network, train: Encoded, dev: Encoded, test: Encoded, loss
     )
 
 
-def foretell_head(network: Network, rows: dict[str, Encoded], bf16: bool, recipe: Recipe) -> Foretold:
-    """For the linear probe: one pass over train and dev for the features, the fits, one pass each to measure."""
-    from weitiao.tuning.methods.head import fit
-
+def foretell_fit(network: Network, rows: dict[str, Encoded], bf16: bool, recipe: Recipe) -> Foretold:
+    """For the methods that solve: one pass over train and dev for the features, the fits, one pass each to measure."""
+    fit = importlib.import_module(METHODS[recipe.method]).fit
     train, dev, test = rows["train"], rows["dev"], rows["test"]
     features = rehearse_inference(network, train, bf16, "features")
     rest = 2 * rehearse_inference(network, dev, bf16) + rehearse_inference(network, test, bf16)
@@ -137,9 +138,11 @@ def foretell_head(network: Network, rows: dict[str, Encoded], bf16: bool, recipe
     some = np.union1d(shuffled[:SAMPLE], one_of_each)
     sample = train.take(some.tolist())
     known = np.stack(infer(network, sample, bf16, "features")), places(sample)
+    before = trainable_state(network.head)
     began = time.monotonic()
     fit(network, recipe, known, known)
     fitting = (time.monotonic() - began) * len(train) / len(sample)
+    restore(network.head, before)
     return Foretold(
         seconds=features + rest + fitting + weights_mb(network) / WRITING_MB_PER_SECOND,
         peak_memory_mb=expected_peak_mb() + 3 * len(train) * known[0].shape[1] * 8 / MB,

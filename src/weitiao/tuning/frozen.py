@@ -35,7 +35,9 @@ def frozen(name: str) -> tuple[Callable[[Sequence[str]], Any], Callable[[Sequenc
     fast.no_padding()
 
     def ids(texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in fast.encode_batch_fast([base.prefix + text for text in texts])]
+        return [
+            encoding.ids for encoding in fast.encode_batch_fast([base.prefix + text + base.suffix for text in texts])
+        ]
 
     def embed(texts: Sequence[str]) -> Any:
         fast.enable_truncation(min(LONGEST, base.max_length))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weitiao import machine
 from weitiao.errors import BarMissedError
 from weitiao.languages import say
+from weitiao.pretrained.bases import DECODERS
 from weitiao.progress import clock, progress
 from weitiao.terminal import tell
 from weitiao.tuning.job import Job, Learned
@@ -95,17 +96,20 @@ def learn(
     return Learned(history, foretold, time.monotonic() - seconds, seconds)
 
 
-def learn_head(job: Job, network: Network) -> Learned:
-    """The linear probe: features once, then a convex fit."""
+def solve(job: Job, network: Network) -> Learned:
+    """A linear head on the frozen base: features once, then a convex fit."""
     import numpy as np
 
     from weitiao.tuning.batches import places
-    from weitiao.tuning.estimate import foretell_head
+    from weitiao.tuning.estimate import foretell_fit
     from weitiao.tuning.loop import infer
-    from weitiao.tuning.methods import head
+    from weitiao.tuning.methods import cloze
 
     bf16 = job.recipe.precision == "bf16"
-    foretold = foretell_head(network, job.rows, bf16, job.recipe)
+    method = importlib.import_module(METHODS[job.recipe.method])
+    if method is cloze:
+        cloze.start(network, _named(job, network))
+    foretold = foretell_fit(network, job.rows, bf16, job.recipe)
     _tell_foretold(foretold)
     began = time.monotonic()
     parts = []
@@ -114,8 +118,33 @@ def learn_head(job: Job, network: Network) -> Learned:
         with progress(say("Encoding"), len(rows), say("texts")) as advance:
             parts.append((infer(network, rows, bf16, "features", advance), places(rows)))
     train, dev = ((np.stack(features) if features else np.zeros((0, 0)), gold) for features, gold in parts)
-    history = head.fit(network, job.recipe, train, dev)
+    history = method.fit(network, job.recipe, train, dev)
     return Learned(history, foretold, began, time.monotonic() - began)
+
+
+def _named(job: Job, network: Network) -> Any:
+    """Vectors of the labels' names [labels, hidden]: of a decoder that foretells words by their vectors those, else
+    the features of a text that is only the name.
+    """
+    import numpy as np
+
+    from weitiao.tasks.windows import read
+    from weitiao.tuning.batches import encoded
+    from weitiao.tuning.loop import infer
+    from weitiao.tuning.methods.cloze import spoken
+
+    names, tokenizer = spoken(job.info.labels), job.tokenizer.backend_tokenizer
+    config: Any = network.encoder.config
+    if job.base.family in DECODERS and config.tie_word_embeddings:
+        words: Any = network.encoder.get_input_embeddings().weight.detach()  # type: ignore[operator]
+        tokenizer.no_truncation()
+        # after a colon a Latin word has a space before it
+        ids = [tokenizer.encode(" " * name.isascii() + name, add_special_tokens=False).ids for name in names]
+        return np.stack([words[each].float().mean(0).numpy() for each in ids])
+    windows = read(tokenizer, [dict.fromkeys(job.task.INPUTS, name) for name in names], job.info).windows
+    first = {window.row: window.ids for window in reversed(windows)}
+    rows = encoded([first[row] for row in range(len(names))], [0] * len(names), job.info.pad_token_id)
+    return np.stack(infer(network, rows, job.recipe.precision == "bf16", "features"))
 
 
 def _dev_score(job: Job, bf16: bool) -> Any:

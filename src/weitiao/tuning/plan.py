@@ -13,11 +13,11 @@ from weitiao.languages import say
 from weitiao.settings import Resolved, resolve
 from weitiao.tasks import EXCLUSIVE, task_of
 from weitiao.tuning.loop import Schedule
-from weitiao.tuning.recipe import METHODS, OBJECTIVES, OPTIONS, Recipe
+from weitiao.tuning.recipe import METHODS, OBJECTIVES, OPTIONS, SOLVED, Recipe
 from weitiao.types import Base
 
 BY_SHAPE = "method, base and data"
-NOT_FOR_HEAD = (
+NOT_SOLVED = (
     "epochs",
     "learning_rate",
     "head_learning_rate",
@@ -28,7 +28,8 @@ NOT_FOR_HEAD = (
     "layer_decay",
     *OBJECTIVES,
 )
-LONGEST = 256  # tokens; attention grows with the square, and a table's label is rarely decided later
+SHORTEST = 128  # tokens: few rows don't show how long texts can be, and short ones cost no more for it
+LONGEST = 256  # attention grows with the square, and a table's label is rarely decided later
 COVERED = 0.995
 LEAST_OF_TWO = 16  # tokens: room for both inputs and for special tokens
 MANY_LONG = 0.1  # of the texts: from here on they are read in windows; places in a text always are
@@ -58,21 +59,24 @@ def read_recipe(file: str | None, flags: Mapping[str, Any]) -> Resolved[Recipe]:
                     task=resolved.value.task,
                 )
             )
-    if resolved.value.method == "head":
+    if resolved.value.method in SOLVED:
         if resolved.value.task not in EXCLUSIVE:
             raise RecipeError(
                 say(
-                    'Method "head" solves for one class of several: tasks {tasks}. For {task} use full or lora.',
+                    'Method "{method}" solves for one class of several: tasks {tasks}. For {task} use full or lora.',
+                    method=resolved.value.method,
                     tasks=", ".join(EXCLUSIVE),
                     task=resolved.value.task,
                 )
             )
         # a default does no harm: a bundle's own recipe.toml, where every value stands, can be used again
-        named = [name for name in NOT_FOR_HEAD if getattr(resolved.value, name) != Recipe.model_fields[name].default]
+        named = [name for name in NOT_SOLVED if getattr(resolved.value, name) != Recipe.model_fields[name].default]
         if named:
             raise RecipeError(
                 say(
-                    'These settings do nothing with method "head", which solves for its answer: {names}. Remove them.',
+                    'These settings do nothing with method "{method}", which solves for its answer: {names}. '
+                    "Remove them.",
+                    method=resolved.value.method,
                     names=", ".join(named),
                 )
             )
@@ -90,7 +94,7 @@ def decide(resolved: Resolved[Recipe], base: Base, classes: int, longest: list[i
     task, rows = task_of(recipe.task), len(longest)
     if recipe.max_length is None:
         covering = sorted(longest)[int(COVERED * (len(longest) - 1))]
-        chosen["max_length"] = min(base.max_length, LONGEST, max(16, -(-covering // 8) * 8))
+        chosen["max_length"] = min(base.max_length, LONGEST, max(SHORTEST, -(-covering // 8) * 8))
     elif recipe.max_length > base.max_length:
         raise RecipeError(
             say(
@@ -108,7 +112,7 @@ def decide(resolved: Resolved[Recipe], base: Base, classes: int, longest: list[i
     _require_room(recipe, task, chosen)
     if recipe.precision is None:
         chosen["precision"] = "fp32"
-    if recipe.method != "head":
+    if recipe.method not in SOLVED:
         method = importlib.import_module(METHODS[recipe.method])
         if recipe.epochs is None:
             chosen["epochs"] = round(method.epochs(rows / max(1, classes)) * task.PASSES)

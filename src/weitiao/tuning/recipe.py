@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 METHODS: dict[str, str] = {
     "full": "weitiao.tuning.methods.full",
     "head": "weitiao.tuning.methods.head",
+    "cloze": "weitiao.tuning.methods.cloze",
     "lora": "weitiao.tuning.methods.lora",
     "ia3": "weitiao.tuning.methods.ia3",
     "bitfit": "weitiao.tuning.methods.bitfit",
     "layers": "weitiao.tuning.methods.layers",
 }
+SOLVED = ("head", "cloze")  # in one fit on the frozen base's features, without the training loop
 OBJECTIVES: dict[str, str] = {  # settings of these names are their weights
     "rdrop": "weitiao.tuning.objectives.rdrop",
     "supcon": "weitiao.tuning.objectives.supcon",
@@ -46,7 +48,7 @@ class Recipe(BaseModel):
     task: Literal["classify", "multilabel", "pair", "similarity", "tag", "qa"] = "classify"
     base: str = "e5-small"
     vocabulary: Literal["whole", "trimmed"] = "whole"
-    method: Literal["full", "head", "lora", "ia3", "bitfit", "layers"] = "full"
+    method: Literal["full", "head", "cloze", "lora", "ia3", "bitfit", "layers"] = "full"
     epochs: int | None = Field(default=None, ge=1, le=1000)
     learning_rate: float | None = Field(default=None, gt=0, le=1)
     head_learning_rate: float | None = Field(default=None, gt=0, le=1)

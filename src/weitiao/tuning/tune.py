@@ -34,9 +34,9 @@ from weitiao.tuning.checkpoint import Checkpoints, about_run, checkpoints, folde
 from weitiao.tuning.deliver import deliver, set_aside
 from weitiao.tuning.finished import finished
 from weitiao.tuning.job import Job, Result
-from weitiao.tuning.learn import learn, learn_head
+from weitiao.tuning.learn import learn, solve
 from weitiao.tuning.plan import decide, read_recipe
-from weitiao.tuning.recipe import Recipe
+from weitiao.tuning.recipe import SOLVED, Recipe
 from weitiao.tuning.together import together
 from weitiao.tuning.trackers import require_trackers, tracking
 from weitiao.types import Base
@@ -80,7 +80,7 @@ def tune(  # noqa: PLR0913  the options of the verb
     ``name`` (default: what the table is called) in the registry at ``database`` (default: as `store.open_state`).
 
     Where learning is foretold to take more than ``within`` seconds, `BarMissedError` is raised and nothing learned
-    (the method head, which takes seconds, isn't held to it). A run that is killed leaves checkpoints in
+    (the methods head and cloze, which take one pass, aren't held to it). A run that is killed leaves checkpoints in
     ``<out>-checkpoint``. The same call with ``resume`` goes on there and ends with the weights of an unbroken run;
     it starts anew where nothing was saved, and answers from the bundle where that is there already.
 
@@ -107,11 +107,13 @@ def tune(  # noqa: PLR0913  the options of the verb
         raise RecipeError(say("--name: a model's name has at most {most} characters.", most=LONGEST_NAME))
     given = {"text": text, "label": label, "text_b": text_b, "question": question, "group": group, "time": time}
     given |= {"dev": dev, "test": test, "soft": soft}
-    if soft and (asked.task not in EXCLUSIVE or asked.method == "head"):
+    if soft and (asked.task not in EXCLUSIVE or asked.method in SOLVED):
         raise RecipeError(
             say(
-                "--soft is for one class of several (tasks {tasks}) and for methods that are trained, not for head.",
+                "--soft is for one class of several (tasks {tasks}) and for methods that are trained, "
+                "not for {solved}.",
                 tasks=", ".join(EXCLUSIVE),
+                solved=", ".join(SOLVED),
             )
         )
     how: Reads = {"text": text, "label": label, "group": group, "time": time, "encoding": encoding}
@@ -145,7 +147,7 @@ def _learn_along(resolved: Resolved[Recipe], parts_of: Callable[..., Partition],
         _ready(resolved, parts_of) as known,
     ):
         job, _ = _prepare(resolved, *known, name)
-        if asked.method != "head":
+        if asked.method not in SOLVED:
             learn(job, _network(job), Checkpoints(Path(), asked.checkpoint_every), lambda _: None)
 
 
@@ -318,6 +320,7 @@ def _info(recipe: Recipe, base: Base, parts: Partition, pad: int, more: dict[str
         base={key: value for key, value in asdict(base).items() if key != "path"},
         hierarchy=recipe.hierarchy,
         prefix=base.prefix,
+        suffix="" if task_of(recipe.task).BY_TOKEN else base.suffix,
         pad_token_id=pad,
         pooling="tokens" if task_of(recipe.task).BY_TOKEN else base.pooling,
         data=parts.where,
@@ -365,7 +368,7 @@ def _run(job: Job, tokenising: float, run: _Kept, watch: Callable[[Progress], No
     keeper.about.setdefault("threads", torch.get_num_threads())
     torch.set_num_threads(keeper.about["threads"])
     network = _network(job)
-    learned = learn_head(job, network) if recipe.method == "head" else learn(job, network, keeper, watch, run.within)
+    learned = solve(job, network) if recipe.method in SOLVED else learn(job, network, keeper, watch, run.within)
     bf16 = recipe.precision == "bf16"
     held, examples = ("dev", job.parts.dev) if job.parts.dev else ("train", job.parts.train)
     gold = [example.label for example in examples]
@@ -373,7 +376,7 @@ def _run(job: Job, tokenising: float, run: _Kept, watch: Callable[[Progress], No
     with progress(say("Measuring"), len(job.rows["test"]), say("texts")) as advance:
         test_scores = infer(network, job.rows["test"], bf16, advance=advance)
     seen = (len(job.parts.train) + len(job.parts.soft)) * (
-        1 if recipe.method == "head" else int(learned.history[-1]["epoch"])
+        1 if recipe.method in SOLVED else int(learned.history[-1]["epoch"])
     )
     info = job.info.model_copy(update=settled)
     resumed_from = keeper.saved.standing["step"] if keeper.saved else None

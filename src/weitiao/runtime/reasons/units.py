@@ -80,7 +80,9 @@ def units_of(engine: Engine, text: str) -> Units:
         else:
             spans.append((start, stop))
             places.append([(window, place)])
-    return Units([encoding.ids for encoding in encodings], spans, places, max(end for _, end, _, _ in tokens))
+    return Units(
+        [[*encoding.ids, *engine.suffix] for encoding in encodings], spans, places, max(end for _, end, _, _ in tokens)
+    )
 
 
 def _words(text: str) -> list[int]:

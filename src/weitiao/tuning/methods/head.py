@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,9 +30,26 @@ def fit(network: Network, recipe: Recipe, train: tuple[Array, Array], dev: tuple
     ``train`` and ``dev`` are (features [n, hidden], label indices [n]); without dev rows the middle penalty is taken.
     Few dev rows can't tell penalties apart: up to `FEW` training rows are judged by too, each by a fit without it.
     """
+    from sklearn.linear_model import LogisticRegression
+
+    weights = "balanced" if recipe.class_weights == "balanced" else None
+
+    def model(penalty: float, scale: Array) -> Any:
+        return LogisticRegression(C=penalty, max_iter=1000, class_weight=weights, random_state=recipe.seed)
+
+    return fit_best(network, train, dev, INVERSE_PENALTIES, model)
+
+
+def fit_best(
+    network: Network,
+    train: tuple[Array, Array],
+    dev: tuple[Array, Array],
+    penalties: Sequence[float],
+    model_of: Callable[[float, Array], Any],
+) -> list[dict[str, Any]]:
+    """`fit` with other models: ``model_of`` a penalty, and of what the features are divided by [hidden]."""
     from sklearn.base import clone
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import f1_score
     from sklearn.model_selection import cross_val_predict
 
@@ -42,9 +60,8 @@ def fit(network: Network, recipe: Recipe, train: tuple[Array, Array], dev: tuple
     folds = min(FOLDS, rarest) if len(dev[1]) and len(gold) <= FEW and rarest > 1 else 0
     history: list[dict[str, Any]] = []
     best: tuple[float, Any] | None = None
-    for step, penalty in enumerate(INVERSE_PENALTIES if len(dev[1]) else INVERSE_PENALTIES[3:4], 1):
-        weights = "balanced" if recipe.class_weights == "balanced" else None
-        model = LogisticRegression(C=penalty, max_iter=1000, class_weight=weights, random_state=recipe.seed)
+    for step, penalty in enumerate(penalties if len(dev[1]) else penalties[3:4], 1):
+        model = model_of(penalty, scale)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit((features - mean) / scale, gold)
