@@ -58,28 +58,32 @@ def key(row: Row, names: tuple[str, ...]) -> str:
     return "\0".join("".join(str(row[name]).split()) for name in names)
 
 
-def split(folder: Path, number: int, budget: str, place: Path, base: str) -> dict[str, Any]:
-    """One split: the ladder, then the test set."""
+def tables(folder: Path, number: int, place: Path) -> tuple[str, str, dict[str, Any]]:
+    """The tables of one split, written to ``place``: training rows, test rows, and what `weitiao.ladder` is told."""
     train, dev = read(folder / f"train_{number}.json"), read(folder / f"dev_{number}.json")
     test = [row for row in read(folder / "test_public.json") if "label" in row]
     names, spoken = fields(train), named(train)
     for row in (*train, *dev, *test):
         row["label"] = spoken.get(str(row["label"]), str(row["label"]))
     header = ["text", "text_b"][: len(names)]
-    columns = dict(zip(header, header, strict=True))
 
     def table(name: str, rows: list[Row], *more: str) -> str:
         return write(place / name, [*header, *more], ([row[each] for each in (*names, *more)] for row in rows))
 
-    call = {"task": "pair" if len(names) > 1 else "classify", "base": base, "budget": budget, **columns}
+    call: dict[str, Any] = {"task": "pair" if len(names) > 1 else "classify", **dict(zip(header, header, strict=True))}
     call["dev"] = table("dev.csv", dev, "label")
     if (folder / "unlabeled.json").is_file():
         held = {key(row, names) for row in test}
         rows = [row for row in read(folder / "unlabeled.json") if all(row.get(name) for name in names)]
         if rows := [row for row in rows if key(row, names) not in held]:
             call["unlabelled"] = table("unlabelled.csv", rows)
-    learned = table("train.csv", train, "label")
-    return climb(learned, table("test.csv", test, "label"), place / "ladder", **call)
+    return table("train.csv", train, "label"), table("test.csv", test, "label"), call
+
+
+def split(folder: Path, number: int, budget: str, place: Path, base: str) -> dict[str, Any]:
+    """One split: the ladder, then the test set."""
+    train, test, call = tables(folder, number, place)
+    return climb(train, test, place / "ladder", base=base, budget=budget, **call)
 
 
 def main() -> None:
