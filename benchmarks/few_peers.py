@@ -5,7 +5,7 @@
 FOLDER is a FewCLUE task of one text (see fewclue.py). SetFit (Tunstall et al. 2022) learns as its documentation shows,
 with its defaults but for the time: pairs by oversampling, one epoch, batches of 16, then a logistic head; when nine
 tenths of the budget are gone its training stops. It learns from the training rows alone, as it knows of no others; the
-ladder chooses by the dev rows and is given the unlabelled texts. Prints one JSON object last and writes
+ladder chooses by the dev rows, is given the unlabelled texts, and has another base for a teacher (--teacher). Prints one JSON object last and writes
 benchmarks/results/few_peers_TASK.json when all splits are done; a call that was cut short goes on after the last.
 """
 
@@ -58,14 +58,14 @@ def setfit(train: str, test: str, base: str, seconds: float) -> dict[str, Any]:
     return {"test": 100 * right / len(held), "seconds": taken}
 
 
-def both(folder: Path, number: int, budget: str, place: Path, base: str) -> dict[str, Any]:
+def both(folder: Path, number: int, place: Path, about: dict[str, Any]) -> dict[str, Any]:
     """One split: SetFit, then the ladder."""
     train, test, call = tables(folder, number, place)
     if call["task"] != "classify":
         raise SystemExit(f"{folder}: SetFit is for one text, here are two")
-    peer = setfit(train, test, base, 60 * float(budget.removesuffix("m")))
+    peer = setfit(train, test, about["base"], 60 * float(about["budget"].removesuffix("m")))
     print(json.dumps(peer))
-    climbed = split(folder, number, budget, place, base)
+    climbed = split(folder, number, place, about)
     return {**climbed, "rungs": {"SetFit": peer, **climbed["rungs"]}}
 
 
@@ -76,16 +76,17 @@ def main() -> None:
     parser.add_argument("--split", type=int)
     parser.add_argument("--budget", default="10m", help="minutes, such as 10m")
     parser.add_argument("--base", default="e5-small")
+    parser.add_argument("--teacher", default="gemma-270m", help='of the ladder\'s student; "" for none')
     options = parser.parse_args()
     task = options.folder.resolve().name
+    about = {name: getattr(options, name) for name in ("base", "teacher", "budget")}
     told = over_splits(
         f"few_peers_{task}",
         sorted(int(file.stem.removeprefix("train_")) for file in options.folder.glob("train_[0-9]*.json")),
         options.split,
-        lambda number, place: both(options.folder, number, options.budget, place, options.base),
+        lambda number, place: both(options.folder, number, place, about),
         task=task,
-        base=options.base,
-        budget=options.budget,
+        **about,
     )
     print(json.dumps({"task": task, "ladder": told["accuracy"], "by_rung": told["by_rung"]}))
 

@@ -1,6 +1,6 @@
 """A FewCLUE task as its makers set it: few labels, five splits, a public test set that is read once, at the end.
 
-    python benchmarks/fewclue.py FOLDER [--split K] [--budget 10m]
+    python benchmarks/fewclue.py FOLDER [--split K] [--budget 10m] [--teacher NAME]
 
 FOLDER holds train_K.json, dev_K.json, test_public.json and perhaps unlabeled.json, lines of JSON each. Whatever the
 fields are called: "label" is the label, told by its name where a field of `NAMES` has one for each; `PAIRS` of fields
@@ -80,10 +80,10 @@ def tables(folder: Path, number: int, place: Path) -> tuple[str, str, dict[str, 
     return table("train.csv", train, "label"), table("test.csv", test, "label"), call
 
 
-def split(folder: Path, number: int, budget: str, place: Path, base: str) -> dict[str, Any]:
+def split(folder: Path, number: int, place: Path, about: dict[str, Any]) -> dict[str, Any]:
     """One split: the ladder, then the test set."""
     train, test, call = tables(folder, number, place)
-    return climb(train, test, place / "ladder", base=base, budget=budget, **call)
+    return climb(train, test, place / "ladder", **call, **about)
 
 
 def main() -> None:
@@ -93,16 +93,17 @@ def main() -> None:
     parser.add_argument("--split", type=int)
     parser.add_argument("--budget", default="10m")
     parser.add_argument("--base", default="e5-small")
+    parser.add_argument("--teacher", default="gemma-270m", help='"" for none')
     options = parser.parse_args()
     task = options.folder.resolve().name
+    about = {name: getattr(options, name) for name in ("base", "teacher", "budget")}
     told = over_splits(
         f"fewclue_{task}",
         sorted(int(file.stem.removeprefix("train_")) for file in options.folder.glob("train_[0-9]*.json")),
         options.split,
-        lambda number, place: split(options.folder, number, options.budget, place, options.base),
+        lambda number, place: split(options.folder, number, place, about),
         task=task,
-        base=options.base,
-        budget=options.budget,
+        **about,
     )
     print(json.dumps({name: told[name] for name in ("task", "accuracy", "per_split", "seconds")}))
 

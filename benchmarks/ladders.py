@@ -95,20 +95,30 @@ def main() -> None:
     parser.add_argument("--draw", type=int)
     parser.add_argument("--budget", default="10m")
     parser.add_argument("--base")
+    parser.add_argument("--teacher", default="gemma-270m", help='"" for none')
     options = parser.parse_args()
     parts_of, draws, usual = SETS[options.name]
     base = options.base or usual
 
     def run(draw: int, place: Path) -> dict[str, Any]:
         train, test, texts = parts_of(draw)
-        call = {"base": base, "budget": options.budget, "text": "text"}
+        call = {"base": base, "teacher": options.teacher, "budget": options.budget, "text": "text"}
         if texts:
             call["unlabelled"] = write(place / "unlabelled.csv", HEADER[:1], ([text] for text in texts))
         tables = [write(place / f"{part}.csv", HEADER, rows) for part, rows in (("train", train), ("test", test))]
         return climb(tables[0], tables[1], place / "ladder", **call)
 
     name = f"ladder_{options.name}"
-    told = over_splits(name, range(draws), options.draw, run, set=options.name, base=base, budget=options.budget)
+    told = over_splits(
+        name,
+        range(draws),
+        options.draw,
+        run,
+        set=options.name,
+        base=base,
+        teacher=options.teacher,
+        budget=options.budget,
+    )
     print(json.dumps({name: told[name] for name in ("set", "accuracy", "per_split", "seconds")}))
 
 

@@ -294,6 +294,7 @@ def test_what_is_no_bundle_is_told_what_it_is(tmp_path: Path) -> None:
         ({"temperature": float("inf")}, "temperature"),
         ({"engine": "quantum"}, "engine"),
         ({"max_length": 0}, "max_length"),
+        ({"pooling": "tokens", "suffix": "?"}, "suffix"),
         ({"surprise": 1}, "surprise"),
     ],
 )

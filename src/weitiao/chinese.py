@@ -276,6 +276,7 @@ CHINESE: dict[str, str] = {
     "{file}: {rows} rows saved ({bytes} bytes).": "{file}：已保存 {rows} 行（{bytes} 字节）。",
     "{database}: {rows} rows restored.": "{database}：已恢复 {rows} 行。",
     # cli/tune.py
+    "What holds for the bundle beside the base's licence; its card tells it.": "除基座许可之外对模型包适用的条款；写入模型说明。",
     "Folder to make for the bundle.": "存放模型包的文件夹（新建）。",
     "full, head, lora, ia3, bitfit or layers.": "full、head、lora、ia3、bitfit 或 layers。",
     "Refuse if more is foretold, such as 90s, 10m or 2h.": "预计超过此时间则拒绝，例如 90s、10m 或 2h。",
@@ -771,6 +772,7 @@ CHINESE: dict[str, str] = {
     "Other programs keep {share:.0%} of the processor busy: training may be many times slower. Stop them, or start Python with OMP_WAIT_POLICY=PASSIVE.": "其他程序占用了 {share:.0%} 的处理器：训练可能会慢很多倍。请停止这些程序，或在启动 Python 时设置 OMP_WAIT_POLICY=PASSIVE。",
     "Other programs keep {share:.0%} of the processor busy: our threads give way to them (OMP_WAIT_POLICY=PASSIVE), and this will take longer than on an idle machine.": "其他程序占用了 {share:.0%} 的处理器：本程序的线程会让出处理器（OMP_WAIT_POLICY=PASSIVE），用时会比空闲的机器更长。",
     # plans/ladder.py
+    "It takes longer than {rung}, for which there is no time.": "它比 {rung} 更耗时，而 {rung} 已经没有时间。",
     "Without another base to teach: {why}": "没有另一个基座来教：{why}",
     "{source}: {count} unlabelled texts; {left} stand in another table, or twice; {aside} rows set aside.": "{source}：{count} 条无标签文本；{left} 条已在其他表格中或重复；搁置 {aside} 行。",
     "{folder} was begun with another {names}. Name another folder.": "{folder} 是用不同的 {names} 开始的。请指定另一个文件夹。",
@@ -1130,6 +1132,7 @@ CHINESE: dict[str, str] = {
     "left open": "未指定",
     "{place} was made by another run than this one:\n{differences}\nName another place.": "{place} 是另一次运行生成的，与本次不同：\n{differences}\n请换一个位置。",
     # tuning/learn.py
+    "Foretold are {seconds}, more than the {within} that there are.": "预计需要 {seconds}，超过可用的 {within}。",
     "Going on after step {step} of {steps}: about {time} left.": "从第 {step} 步之后继续（共 {steps} 步）：约剩 {time}。",
     "Encoding": "编码中",
     "Foretold: {time} and {memory} MB of memory ({rate} texts/s).": "预计：用时 {time}，内存 {memory} MB（{rate} 条/秒）。",
@@ -1158,6 +1161,7 @@ CHINESE: dict[str, str] = {
     # tuning/together.py
     "WORLD_SIZE is {world}, but {missing} is not set: start the processes with torchrun or accelerate launch, or unset WORLD_SIZE.": "WORLD_SIZE 为 {world}，但没有设置 {missing}：请用 torchrun 或 accelerate launch 启动各进程，或取消 WORLD_SIZE。",
     # tuning/tune.py
+    "{base} is a decoder: its tokens never see what follows them, which the task {task} needs. Name an encoder with --base.": "{base} 是解码器：其词元看不到后文，而任务 {task} 需要后文。请用 --base 指定编码器。",
     "--within is for one process: the others don't know what the first foretells.": "--within 只适用于单个进程：其他进程不知道第一个进程的预计。",
     "--soft is for one class of several (tasks {tasks}) and for methods that are trained, not for {solved}.": "--soft 只适用于多选一的任务（{tasks}）以及需要训练的方法，不适用于 {solved}。",
     "{source}: {count} texts with probabilities to learn from; {left} stand in another table, or twice.": "{source}：另有 {count} 条带概率的文本用于学习；{left} 条已在其他表格中或重复。",

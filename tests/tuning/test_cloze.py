@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ pytest.importorskip("transformers")
 
 import weitiao
 from weitiao.errors import RecipeError
+from weitiao.runtime.reasons.units import units_of
 from weitiao.tuning.methods import cloze
 
 
@@ -26,6 +28,7 @@ from weitiao.tuning.methods import cloze
         (["a", "a/b"], ["a", "a b"]),
         (["only_one"], ["only one"]),
         (["_", "1"], ["_", "1"]),
+        (["-1", "0", "1"], ["-1", "0", "1"]),
     ],
 )
 def test_labels_as_words(labels: list[str], words: list[str]) -> None:
@@ -94,8 +97,9 @@ def test_a_text_is_cut_before_what_follows_it(tiny_gemma: Path, tmp_path: Path, 
         assert window.ids[-len(engine.suffix) :] == engine.suffix
     assert len(long) == 24
     assert engine.cut == 1
-    (why,) = weitiao.explain(answer["bundle"], "很好，物流快", method="leave-out")["explanations"]
-    assert all(span["end"] <= 6 for span in why["spans"])
+    units = units_of(engine, "很好")
+    assert units.windows == [list(window.ids) for window in engine.read(["很好"]).windows]
+    assert units.only(np.zeros(len(units), dtype=bool))[0][-len(engine.suffix) :] == engine.suffix
 
 
 def test_a_length_without_room_for_a_text_is_told(tiny_gemma: Path, tmp_path: Path, reviews: Path) -> None:
@@ -107,3 +111,72 @@ def test_what_it_is_not_for(reviews: Path, tmp_path: Path, tiny_bert: Path) -> N
     for settings, match in (({"epochs": 3}, "do nothing with method"), ({"task": "tag"}, "solves for one class")):
         with pytest.raises(RecipeError, match=match):
             weitiao.tune(str(reviews), str(tmp_path / "b"), base=str(tiny_bert), method="cloze", **settings)
+
+
+def test_a_decoder_is_not_for_answers_by_token(tmp_path: Path, tiny_gemma: Path) -> None:
+    tagged = tmp_path / "tagged.txt"
+    tagged.write_text("\n\n".join("\n".join(f"{c} O" for c in f"第{n}条") + "\n张 B-PER" for n in range(12)), "utf-8")
+    with pytest.raises(RecipeError, match="is a decoder"):
+        weitiao.tune(str(tagged), str(tmp_path / "b"), base=str(tiny_gemma), task="tag", trackers=[])
+
+
+def test_words_keep_their_vectors_where_all_learns(tiny_gemma: Path) -> None:
+    import torch
+
+    from weitiao.pretrained.network import Network, load_encoder
+    from weitiao.tuning.methods import full
+    from weitiao.tuning.recipe import Recipe
+
+    network = Network(load_encoder(tiny_gemma), 2, "last", 0.0)
+    ids, mask = torch.arange(4, 12).reshape(2, 4), torch.ones(2, 4, dtype=torch.long)
+    before = network.features(ids, mask)
+    full.prepare(network, Recipe(), torch.arange(20))
+    for learns in (True, False):
+        torch.testing.assert_close(network.train(learns).features(ids, mask), before)
+    full.finish(network)
+    torch.testing.assert_close(network.features(ids, mask), before)
+
+
+def test_two_long_texts_in_windows_have_room_for_what_follows(tiny_gemma: Path, tmp_path: Path) -> None:
+    rows = [(f"第{n}条" * 30, f"另一条{n % 7}" * 30, "ab"[n % 2]) for n in range(24)]
+    table = tmp_path / "pairs.csv"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "text_b", "label"), *rows])
+    call = {"task": "pair", "base": str(tiny_gemma), "max_length": 40, "stride": 8, "trackers": []}
+    answer = weitiao.tune(str(table), str(tmp_path / "b"), method="cloze", **call)
+    engine = weitiao.open_engine(answer["bundle"])
+    windows = engine.read([{"text": a, "text_b": b} for a, b, _ in rows]).windows
+    assert len(windows) > len(rows)
+    assert {len(window) for window in windows} <= set(range(41))
+    assert all(window.ids[-len(engine.suffix) :] == engine.suffix for window in windows)
+    assert len(engine.predict([{"text": a, "text_b": b} for a, b, _ in rows])) == len(rows)
+
+
+def test_a_decoder_can_be_compressed(tiny_gemma: Path, tmp_path: Path, reviews: Path) -> None:
+    pytest.importorskip("nncf")
+    pytest.importorskip("onnxscript")
+    answer = weitiao.tune(
+        str(reviews), str(tmp_path / "b"), base=str(tiny_gemma), method="cloze", precision="fp32", trackers=[]
+    )
+    small = weitiao.compress(answer["bundle"], tmp_path / "small", precision="fp32", force=True)
+    texts = ["很好", "物流太慢了，再也不来", "a lovely book", "", "broken"]
+    own, other = weitiao.open_engine(answer["bundle"]), weitiao.open_engine(small["bundle"])
+    for some in (texts[:1], texts[:2], texts):
+        np.testing.assert_allclose(other.logits(some), own.logits(some), atol=1e-3, rtol=1e-3)
+
+
+def test_what_follows_a_text_is_read_whole_whatever_came_before(
+    tiny_gemma: Path, tmp_path: Path, reviews: Path
+) -> None:
+    answer = weitiao.tune(str(reviews), str(tmp_path / "b"), base=str(tiny_gemma), method="cloze", trackers=[])
+    engine = weitiao.open_engine(answer["bundle"])
+    first = [window.ids for window in engine.read(["好" * 200]).windows]
+    assert [window.ids for window in engine.read(["好" * 200]).windows] == first
+
+
+def test_its_card_tells_the_terms(tiny_bert: Path, tmp_path: Path, reviews: Path) -> None:
+    call = {"base": str(tiny_bert), "method": "head", "terms": "taught by them: their terms", "trackers": []}
+    weitiao.tune(str(reviews), str(tmp_path / "b"), **call)
+    card = (tmp_path / "b" / "README.md").read_text(encoding="utf-8")
+    assert 'license: "other"' in card
+    assert "taught by them: their terms" in card

@@ -80,7 +80,7 @@ def _front_matter(info: BundleInfo, metrics: Mapping[str, tuple[float, Any]]) ->
     if languages := list(info.base.get("languages") or ()):
         lines.append(f"language: {_yaml(languages)}")
     lines += [
-        f"license: {_yaml(_licence(info))}",
+        f"license: {_yaml('other' if ';' in _licence(info) else _licence(info))}",
         f"base_model: {_yaml(base)}",
         f"pipeline_tag: {_pipeline(info)}",
         f"library_name: {_yaml('weitiao')}",

@@ -36,14 +36,14 @@ def weitiao_version() -> str:
 class BundleInfo(BaseModel):
     """What a bundle is: enough to run it without asking anyone.
 
-    ``name`` is the model's, which the bundles of its runs share. ``labels`` are the classes (none where a number is the
-    answer, whose range ``scale`` is); ``columns`` are those of the inputs besides the text, by role. ``max_length``
-    counts tokens, special ones included; a longer text is cut there, or read in windows that share ``stride`` tokens
-    where that isn't 0. ``prefix`` goes before every text, ``suffix`` after what is
-    read of it; ``temperature`` divides the logits; ``thresholds`` are what a
-    task decides by; ``hierarchy`` separates the levels of a label; ``base`` holds at least name and licence; ``data``
-    says which table it was tuned on (source, fingerprint, rows, columns, split); ``metrics`` are fractions; ``parent``
-    is the digest of the bundle that this one was compressed from.
+    ``name`` is the model's, which the bundles of its runs share. ``labels`` are the classes (none where a number is
+    the answer, whose range ``scale`` is); ``columns`` are those of the inputs besides the text, by role.
+    ``max_length`` counts tokens, special ones included; a longer text is cut there, or read in windows that share
+    ``stride`` tokens where that isn't 0. ``prefix`` goes before every text, ``suffix`` after what is read of it;
+    ``temperature`` divides the logits; ``thresholds`` are what a task decides by; ``hierarchy`` separates the levels
+    of a label; ``base`` holds at least name and licence; ``data`` says which table it was tuned on (source,
+    fingerprint, rows, columns, split); ``metrics`` are fractions; ``parent`` is the digest of the bundle that this one
+    was compressed from.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -86,6 +86,8 @@ class BundleInfo(BaseModel):
             raise ValueError("either labels or a scale must be given")
         if self.stride >= self.max_length - 2:
             raise ValueError("stride must be shorter than a window")
+        if self.suffix and self.pooling == "tokens":
+            raise ValueError("a suffix is for tasks that answer a text, not its tokens")
         return self
 
 

@@ -33,7 +33,7 @@ from weitiao.tuning.together import together
 
 NOT_IN_RECIPES = {
     *("data", "out", "text", "label", "text_b", "question", "dev", "test", "soft", "encoding", "recipe", "resume"),
-    *("group", "time", "name", "database", "within"),
+    *("group", "time", "name", "database", "within", "terms"),
 }
 Tracker = StrEnum("Tracker", ["tensorboard", "wandb", "mlflow", "swanlab", "trackio", "none"])
 
@@ -81,6 +81,9 @@ def command(
     within: Annotated[
         str | None, typer.Option(metavar="TIME", help=say("Refuse if more is foretold, such as 90s, 10m or 2h."))
     ] = None,
+    terms: Annotated[
+        str | None, typer.Option(help=say("What holds for the bundle beside the base's licence; its card tells it."))
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", help=say("Seed of training; split_seed in a recipe decides what is held out.")),
@@ -107,7 +110,7 @@ def command(
             **{name: value for name, value in named.items() if value is not None},
         }
         settings |= {"text": text, "label": label, "text_b": text_b, "question": question, "group": group, "time": time}
-        settings |= {"name": name, "database": database, "within": within}
+        settings |= {"name": name, "database": database, "within": within, "terms": terms}
         return tune(
             data, out, dev=dev, test=test, soft=soft, encoding=encoding, recipe=recipe, resume=resume, **settings
         )

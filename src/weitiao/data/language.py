@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
+# Scripts written without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han.
+_SPACELESS = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 _HAN_IS_CHINESE = 0.2  # share of the letters: a Han letter carries more than a Latin one
+
+
+def without_spaces(character: str) -> bool:
+    """Whether it is of a script whose words have no spaces between them."""
+    return bool(_SPACELESS.match(character))
 
 
 def shares(languages: Sequence[str]) -> dict[str, float]:

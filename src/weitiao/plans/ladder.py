@@ -23,12 +23,20 @@ from weitiao.data.read import read_rows
 from weitiao.data.soft import COLUMN as PROBABILITIES
 from weitiao.data.soft import besides
 from weitiao.data.write import open_writer
-from weitiao.errors import BarMissedError, BundleError, DataError, MissingExtraError, RecipeError, require
+from weitiao.errors import (
+    BarMissedError,
+    BaseModelError,
+    BundleError,
+    DataError,
+    MissingExtraError,
+    RecipeError,
+    require,
+)
 from weitiao.files import unfinished
 from weitiao.languages import say
 from weitiao.plans.climbed import Climbed, behind, best_of, measured
 from weitiao.plans.page import ladder_page
-from weitiao.plans.rungs import RUNGS, SMALL, STUDENT, Rung, described, order
+from weitiao.plans.rungs import CLOZE, RUNGS, SMALL, STUDENT, Rung, described, order
 from weitiao.plans.teaching import LABELLED, believed, drawn, seconds_a_text
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import seconds_of
@@ -38,6 +46,7 @@ from weitiao.tuning.deliver import set_aside
 from weitiao.tuning.learn import TooLongError
 from weitiao.tuning.recipe import Recipe
 from weitiao.tuning.tune import tell_data, tune
+from weitiao.types import Base as BaseModel
 from weitiao.types import Example
 
 LEAST = 0.1  # seconds
@@ -126,10 +135,10 @@ def ladder(  # noqa: PLR0913  the options of the verb
     tell_data(parts)
     texts, about = _unlabelled(parts, unlabelled, encoding, task) if unlabelled else ([], None)
     settings = {"task": task, "seed": seed, "trackers": [], "resume": resume, **({"base": base} if base else {})}
-    teacher = _teacher(teacher) if texts and task == "classify" else ""
+    taught = _teacher(teacher) if texts and task == "classify" else None
     sha256 = resolve(base or Recipe().base).sha256  # an unknown one is told before anything is written
     run = {
-        "teacher": teacher,
+        "teacher": taught and taught.sha256,
         "rungs": {rung.name: dict(rung.settings) for rung in RUNGS},
         "data": {**parts.where, "source": None},
         "unlabelled": about,
@@ -140,7 +149,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
     kept = _begun(folder, run, resume=resume)
     until = seconds * (1 - KEPT_BACK)
     times = (began + until, began + until * (1 - FOR_STUDENT if texts else 1))
-    ground = _Ground(parts, folder, _tables(parts, folder), settings, teacher, *times, kept)
+    ground = _Ground(parts, folder, _tables(parts, folder), settings, teacher if taught else "", *times, kept)
     climbed, skipped = _climb(ground, texts, seed)
     best = best_of(climbed, parts.dev)
     small = _compressed(ground, best, skipped, seed)
@@ -271,6 +280,7 @@ def _climb(ground: _Ground, texts: list[Example], seed: int) -> tuple[list[Climb
     skipped: list[dict[str, str]] = []
     every = ground
     rungs = order(len(ground.parts.train), taught=bool(texts), teacher=ground.teacher)
+    refused = ""
     for at, rung in enumerate(rungs):
         tell(f"\n[{rung.name}] {described(rung.name)}")
         to_come = [each.name for each in rungs[at + 1 :]]
@@ -278,9 +288,12 @@ def _climb(ground: _Ground, texts: list[Example], seed: int) -> tuple[list[Climb
         try:
             if climbed and ground.left <= 0 and not (ground.folder / rung.name / MANIFEST).is_file():
                 raise BarMissedError(say("There is no time left."))
+            if refused and rung.name != STUDENT:
+                raise BarMissedError(say("It takes longer than {rung}, for which there is no time.", rung=refused))
             more = _taught(ground, climbed, texts, seed) if rung.name == STUDENT else {}
             climbed.append(_tuned(ground, rung, more, climbed[-1] if climbed else None, seed))
         except BarMissedError as missed:
+            refused = refused or (rung.name if isinstance(missed, TooLongError) and rung.name != STUDENT else "")
             tell(str(missed))
             skipped.append({"name": rung.name, "why": str(missed)})
     return climbed, skipped
@@ -311,8 +324,11 @@ def _tuned(ground: _Ground, rung: Rung, more: dict[str, Any], before: Climbed | 
 def _taught(ground: _Ground, climbed: list[Climbed], texts: list[Example], seed: int) -> dict[str, Any]:
     """As many unlabelled texts as there is time for, with what the best rungs answer; raises BarMissedError."""
     path = ground.folder / "soft.jsonl"
+    strangers = [each.bundle.info.base for each in climbed if each.told["name"] == CLOZE]
+    terms = "; ".join(f"taught by {base['name']}: {base['licence']}" for base in strangers)
+    told = {"soft": str(path), "terms": terms}
     if path.is_file():  # a call that goes on: what the student has begun to learn
-        return {"soft": str(path)}
+        return told
     if not texts:
         raise BarMissedError(say("There are no unlabelled texts to learn from (--unlabelled)."))
     best = max(climbed, key=lambda each: each.told["dev_score"])
@@ -331,20 +347,18 @@ def _taught(ground: _Ground, climbed: list[Climbed], texts: list[Example], seed:
     beliefs = believed(ground.parts, climbed[0], teachers, chosen, seed)
     rows = [{PROBABILITIES: json.dumps(dict(zip(labels, row, strict=True)))} for row in beliefs.round(6).tolist()]
     _write(ground.parts, str(path), shuffled[:count], rows)
-    return {"soft": str(path)}
+    return told
 
 
-def _teacher(name: str) -> str:
-    """The name of the base to teach with; "" where the usual one is not installed, which is told."""
+def _teacher(name: str) -> BaseModel | None:
+    """The base to teach with; None where the usual one can't be had, which is told."""
     try:
-        if name:
-            resolve(name)
-        return name
-    except MissingExtraError as missing:
+        return resolve(name) if name else None
+    except (MissingExtraError, BaseModelError) as missing:
         if name != TEACHER:
             raise
         tell(say("Without another base to teach: {why}", why=str(missing)))
-        return ""
+        return None
 
 
 def _compressed(ground: _Ground, best: Climbed, skipped: list[dict[str, str]], seed: int) -> Climbed | None:

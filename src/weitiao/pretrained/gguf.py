@@ -36,13 +36,14 @@ def rebuild(parts: Sequence[Path], folder: Path) -> None:
             with part.open("rb") as file:
                 shutil.copyfileobj(file, out)
     try:
-        AutoTokenizer.from_pretrained(folder, gguf_file=FILE).save_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=FILE)
         model = AutoModel.from_pretrained(folder, gguf_file=FILE, dtype=torch.bfloat16)
     except Exception as error:
         raise BaseModelError(
             say("{file} can't be read as GGUF: {why}", file=parts[0].parent, why=str(error).partition("\n")[0])
         ) from error
     whole.unlink()
+    tokenizer.save_pretrained(folder)
     del model.config.quantization_config
     model.config.save_pretrained(folder)
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}

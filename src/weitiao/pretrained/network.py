@@ -138,7 +138,7 @@ class Network(nn.Module):
         if self.pooling == "cls":
             return hidden[:, 0]
         if self.pooling == "last":
-            return hidden[torch.arange(len(hidden)), attention_mask.sum(1) - 1]
+            return hidden[torch.arange(hidden.shape[0]), attention_mask.sum(1) - 1]
         mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
         return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1.0)
 

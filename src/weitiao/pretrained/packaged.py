@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from weitiao.errors import BaseModelError, MissingExtraError
-from weitiao.files import sha256_of, unfinished
+from weitiao.files import sha256_of, system_error, unfinished
 from weitiao.languages import say
 from weitiao.machine import cache_folder
 from weitiao.terminal import tell
@@ -120,13 +120,15 @@ def _rebuilt(
         )
     try:
         _build(name, target, lambda folder: rebuild(sources, folder))
-    except OSError as error:
+    except Exception as error:
+        if not (refused := system_error(error)):
+            raise
         raise BaseModelError(
             say(
                 "{base} can't be unpacked to {folder}: {why}. Name another folder with the variable WEITIAO_CACHE.",
                 base=name,
                 folder=target.parent,
-                why=error.strerror or error,
+                why=refused.strerror or refused,
             )
         ) from None
     return target

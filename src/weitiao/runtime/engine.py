@@ -9,7 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from weitiao.bundle import Bundle
-from weitiao.errors import BundleError, DataError
+from weitiao.errors import BundleError, DataError, RecipeError
 from weitiao.languages import say
 from weitiao.tasks import task_of
 from weitiao.tasks.windows import Reading, pooled, read, suffixed
@@ -50,6 +50,10 @@ class Engine:
         self.cut = 0  # inputs so far that were longer than the bundle reads
         self._forward = forward
         self._tokenizer = _tokenizer(bundle)
+        try:
+            self.suffix = suffixed(self._tokenizer, bundle.info)  # the token ids that follow what a window holds
+        except RecipeError as error:
+            raise BundleError(f"{bundle.path}: {error}") from None
 
     @property
     def network(self) -> Any:
@@ -119,12 +123,6 @@ class Engine:
             self._tokenizer.enable_truncation(room, stride=info.stride)
             encoding: Encoding = self._tokenizer.encode((info.prefix + text).encode("utf-8", "replace").decode("utf-8"))
         return [encoding, *(encoding.overflowing if info.stride else ())]
-
-    @property
-    def suffix(self) -> list[int]:
-        """The token ids that follow what a window holds."""
-        with self.turn:
-            return suffixed(self._tokenizer, self.bundle.info)
 
     def read(self, texts: Sequence[Input]) -> Reading:
         """The windows of each text: tokens with prefix and special tokens, at most the bundle's length, not padded."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Logits = NDArray[np.floating[Any]]
 
 CHUNK = 1000
-LEAST_ROOM = 4  # tokens of a text beside special ones, shared ones and what follows it
+LEAST_ROOM = 4  # tokens of a text, special ones among them, beside those shared and what follows it
 MARKS = ("Mn", "Mc", "Me", "Cf", "Cc")  # Unicode categories of what belongs to the character before it
 SECOND_SHARE = 0.25  # of a window for the input that is repeated in each: a question, the other text of a pair
 
@@ -63,12 +63,13 @@ def read(tokenizer: Any, inputs: Sequence[Mapping[str, str]], info: BundleInfo) 
     long = roles.index("text")
     strategy = "longest_first" if len(roles) == 1 or not info.stride else ("only_first", "only_second")[long]
     after = suffixed(tokenizer, info)
-    tokenizer.enable_truncation(info.max_length - len(after), stride=info.stride, strategy=strategy)
+    room = info.max_length - len(after)
+    tokenizer.enable_truncation(room, stride=info.stride, strategy=strategy)
     windows: list[Window] = []
     cut = 0
     for start in range(0, len(inputs), CHUNK):
         some = inputs[start : start + CHUNK]
-        for row, encoding in enumerate(_encoded(tokenizer, some, info, task), start):
+        for row, encoding in enumerate(_encoded(tokenizer, some, info, task, room), start):
             cut += bool(encoding.overflowing) and not info.stride
             for each in (encoding, *(encoding.overflowing if info.stride else ())):
                 offsets = _offsets(each, long, len(info.prefix), inputs[row]["text"]) if task.BY_TOKEN else None
@@ -78,7 +79,10 @@ def read(tokenizer: Any, inputs: Sequence[Mapping[str, str]], info: BundleInfo) 
 
 def suffixed(tokenizer: Any, info: BundleInfo) -> list[int]:
     """The token ids that follow what a window holds. Raises RecipeError where they leave it no room."""
-    found: list[int] = tokenizer.encode(info.suffix, add_special_tokens=False).ids if info.suffix else []
+    if not info.suffix:
+        return []
+    tokenizer.no_truncation()  # which may be on from an earlier call
+    found: list[int] = tokenizer.encode(info.suffix, add_special_tokens=False).ids
     if found and info.max_length - info.stride - len(found) < LEAST_ROOM:
         raise RecipeError(
             say(
@@ -92,7 +96,7 @@ def suffixed(tokenizer: Any, info: BundleInfo) -> list[int]:
     return found
 
 
-def _encoded(tokenizer: Any, inputs: Sequence[Mapping[str, str]], info: BundleInfo, task: Any) -> list[Any]:
+def _encoded(tokenizer: Any, inputs: Sequence[Mapping[str, str]], info: BundleInfo, task: Any, room: int) -> list[Any]:
     encode = tokenizer.encode_batch if task.BY_TOKEN else tokenizer.encode_batch_fast
     written = [
         tuple((info.prefix + each[role]).encode("utf-8", "replace").decode("utf-8") for role in task.INPUTS)
@@ -102,20 +106,20 @@ def _encoded(tokenizer: Any, inputs: Sequence[Mapping[str, str]], info: BundleIn
         return list(encode([text for (text,) in written]))
     if info.stride:
         other = 1 - task.INPUTS.index("text")
-        written = [_shortened(tokenizer, texts, other, info) for texts in written]
+        written = [_shortened(tokenizer, texts, other, room, info.stride) for texts in written]
     return list(encode(written))
 
 
-def _shortened(tokenizer: Any, texts: tuple[str, ...], other: int, info: BundleInfo) -> tuple[str, ...]:
+def _shortened(tokenizer: Any, texts: tuple[str, ...], other: int, room: int, stride: int) -> tuple[str, ...]:
     """``texts`` with the one that every window repeats cut to its share of a window."""
-    most = max(1, int(SECOND_SHARE * (info.max_length - info.stride)))
+    most = max(1, int(SECOND_SHARE * (room - stride)))
     if len(texts[other]) <= most:  # no token is shorter than a character, but for the special ones
         return texts
     text = texts[other]
     tokenizer.no_truncation()
     offsets = tokenizer.encode(text, add_special_tokens=False).offsets
     strategy = ("only_first", "only_second")[1 - other]
-    tokenizer.enable_truncation(info.max_length, stride=info.stride, strategy=strategy)
+    tokenizer.enable_truncation(room, stride=stride, strategy=strategy)
     cut = text[: offsets[most - 1][1]] if len(offsets) > most else text
     return (cut, texts[1]) if other == 0 else (texts[0], cut)
 

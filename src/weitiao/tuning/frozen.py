@@ -33,14 +33,14 @@ def frozen(name: str) -> tuple[Callable[[Sequence[str]], Any], Callable[[Sequenc
     tokenizer = load_tokenizer(Path(base.path))
     fast, pad = tokenizer.backend_tokenizer, tokenizer.pad_token_id or 0
     fast.no_padding()
+    fast.no_truncation()
+    after = fast.encode(base.suffix, add_special_tokens=False).ids if base.suffix else []
 
     def ids(texts: Sequence[str]) -> list[list[int]]:
-        return [
-            encoding.ids for encoding in fast.encode_batch_fast([base.prefix + text + base.suffix for text in texts])
-        ]
+        return [[*each.ids, *after] for each in fast.encode_batch_fast([base.prefix + text for text in texts])]
 
     def embed(texts: Sequence[str]) -> Any:
-        fast.enable_truncation(min(LONGEST, base.max_length))
+        fast.enable_truncation(min(LONGEST, base.max_length) - len(after))
         network = Network(load_encoder(Path(base.path)), 2, base.pooling)
         network.pack()
         with progress(say("Encoding"), len(texts), say("texts")) as advance:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from weitiao import machine
 from weitiao.errors import BarMissedError
 from weitiao.languages import say
-from weitiao.pretrained.bases import DECODERS
 from weitiao.progress import clock, progress
 from weitiao.terminal import tell
 from weitiao.tuning.job import Job, Learned
@@ -96,8 +95,10 @@ def learn(
     return Learned(history, foretold, time.monotonic() - seconds, seconds)
 
 
-def solve(job: Job, network: Network) -> Learned:
-    """A linear head on the frozen base: features once, then a convex fit."""
+def solve(job: Job, network: Network, within: float | None = None) -> Learned:
+    """A linear head on the frozen base: features once, then a convex fit. Raises BarMissedError where more than
+    ``within`` seconds are foretold.
+    """
     import numpy as np
 
     from weitiao.tuning.batches import places
@@ -111,6 +112,14 @@ def solve(job: Job, network: Network) -> Learned:
         cloze.start(network, _named(job, network))
     foretold = foretell_fit(network, job.rows, bf16, job.recipe)
     _tell_foretold(foretold)
+    if within is not None and foretold.seconds > within:
+        raise BarMissedError(
+            say(
+                "Foretold are {seconds}, more than the {within} that there are.",
+                seconds=clock(foretold.seconds),
+                within=clock(max(0.0, within)),
+            )
+        )
     began = time.monotonic()
     parts = []
     for name in ("train", "dev"):
@@ -123,11 +132,12 @@ def solve(job: Job, network: Network) -> Learned:
 
 
 def _named(job: Job, network: Network) -> Any:
-    """Vectors of the labels' names [labels, hidden]: of a decoder that foretells words by their vectors those, else
-    the features of a text that is only the name.
+    """Vectors of the labels' names [labels, hidden]: of a decoder that is asked for a word, and foretells words by
+    their vectors, those; else the features of a text that is only the name.
     """
     import numpy as np
 
+    from weitiao.data.language import without_spaces
     from weitiao.tasks.windows import read
     from weitiao.tuning.batches import encoded
     from weitiao.tuning.loop import infer
@@ -135,11 +145,11 @@ def _named(job: Job, network: Network) -> Any:
 
     names, tokenizer = spoken(job.info.labels), job.tokenizer.backend_tokenizer
     config: Any = network.encoder.config
-    if job.base.family in DECODERS and config.tie_word_embeddings:
+    if job.info.suffix and config.tie_word_embeddings:
         words: Any = network.encoder.get_input_embeddings().weight.detach()  # type: ignore[operator]
         tokenizer.no_truncation()
-        # after a colon a Latin word has a space before it
-        ids = [tokenizer.encode(" " * name.isascii() + name, add_special_tokens=False).ids for name in names]
+        written = [("" if without_spaces(name[0]) else " ") + name for name in names]  # as after a colon
+        ids = [tokenizer.encode(name, add_special_tokens=False).ids for name in written]
         return np.stack([words[each].float().mean(0).numpy() for each in ids])
     windows = read(tokenizer, [dict.fromkeys(job.task.INPUTS, name) for name in names], job.info).windows
     first = {window.row: window.ids for window in reversed(windows)}

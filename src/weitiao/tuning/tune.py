@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from weitiao.data.load import Reading as Reads
 from weitiao.data.partition import Partition, absolute, partition
 from weitiao.errors import BaseModelError, RecipeError, require
 from weitiao.languages import say
-from weitiao.pretrained.bases import resolve
+from weitiao.pretrained.bases import DECODERS, resolve
 from weitiao.progress import progress, seconds_of
 from weitiao.settings import Resolved
 from weitiao.store.recording import Recording, recording
@@ -69,6 +69,7 @@ def tune(  # noqa: PLR0913  the options of the verb
     name: str | None = None,
     database: str | None = None,
     within: str | float | None = None,
+    terms: str | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
     """Tune a base on the labelled table ``data`` and write a bundle to ``out`` and a report to ``<out>-report``.
@@ -79,10 +80,13 @@ def tune(  # noqa: PLR0913  the options of the verb
     ``group`` column whole groups, or with a ``time`` column the newest rows. The run is recorded as one of the model
     ``name`` (default: what the table is called) in the registry at ``database`` (default: as `store.open_state`).
 
-    Where learning is foretold to take more than ``within`` seconds, `BarMissedError` is raised and nothing learned
-    (the methods head and cloze, which take one pass, aren't held to it). A run that is killed leaves checkpoints in
-    ``<out>-checkpoint``. The same call with ``resume`` goes on there and ends with the weights of an unbroken run;
-    it starts anew where nothing was saved, and answers from the bundle where that is there already.
+    Where learning is foretold to take more than ``within`` seconds, `BarMissedError` is raised and nothing learned. A
+    run that is killed leaves checkpoints in ``<out>-checkpoint``. The same call with ``resume`` goes on there and ends
+    with the weights of an unbroken run; it starts anew where nothing was saved, and answers from the bundle where that
+    is there already.
+
+    ``terms`` are what holds for the bundle beside the base's licence, such as that of a model that it learns from; its
+    card tells them.
 
     ``soft`` names a table as `predict` writes it: texts with the probabilities that other models gave, of which the
     network learns too (distillation; self-training where it is their like).
@@ -134,7 +138,7 @@ def tune(  # noqa: PLR0913  the options of the verb
         checkpoints(place, asked.checkpoint_every, resume=resume) as keeper,
         recording(database, **known, machine=machine.describe(), weitiao=weitiao_version()) as run,
     ):
-        found = _recorded(_Kept(run, keeper, place, report, trackers, allowed), name, resolved, parts_of)
+        found = _recorded(_Kept(run, keeper, place, report, trackers, allowed, terms), name, resolved, parts_of)
     return processes.told({"run": run.run, **found})
 
 
@@ -179,11 +183,15 @@ class _Kept:
     report: Path
     trackers: list[str]
     within: float | None
+    terms: str | None
 
 
 def _recorded(run: _Kept, name: str, resolved: Resolved[Recipe], parts_of: Callable[..., Partition]) -> dict[str, Any]:
     machine.reset_peak_memory()
-    with _ready(resolved, parts_of) as known:
+    with _ready(resolved, parts_of) as (base, parts):
+        if run.terms:
+            base = replace(base, licence=f"{base.licence}; {run.terms}")
+        known = base, parts
         return _tuned(run, *_prepare(resolved, *known, name))
 
 
@@ -277,6 +285,15 @@ def _prepare(resolved: Any, base: Base, parts: Partition, name: str) -> tuple[Jo
     fast = tokenizer.backend_tokenizer
     task = task_of(resolved.value.task)
     if task.BY_TOKEN:
+        if base.family in DECODERS:
+            raise RecipeError(
+                say(
+                    "{base} is a decoder: its tokens never see what follows them, which the task {task} needs. "
+                    "Name an encoder with --base.",
+                    base=base.name,
+                    task=resolved.value.task,
+                )
+            )
         by_character(fast)
     examples = {"train": parts.train, "soft": parts.soft, "dev": parts.dev, "test": parts.test}
     inputs = {part: [example.inputs for example in some] for part, some in examples.items()}
@@ -368,7 +385,9 @@ def _run(job: Job, tokenising: float, run: _Kept, watch: Callable[[Progress], No
     keeper.about.setdefault("threads", torch.get_num_threads())
     torch.set_num_threads(keeper.about["threads"])
     network = _network(job)
-    learned = solve(job, network) if recipe.method in SOLVED else learn(job, network, keeper, watch, run.within)
+    learned = (
+        solve(job, network, run.within) if recipe.method in SOLVED else learn(job, network, keeper, watch, run.within)
+    )
     bf16 = recipe.precision == "bf16"
     held, examples = ("dev", job.parts.dev) if job.parts.dev else ("train", job.parts.train)
     gold = [example.label for example in examples]

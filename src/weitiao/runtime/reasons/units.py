@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from weitiao.data.language import without_spaces
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from weitiao.runtime.engine import Engine
-
-# Scripts written without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han. Their pieces stay apart.
-_SPACELESS = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,4 +95,4 @@ def _words(text: str) -> list[int]:
 
 
 def _in_word(character: str) -> bool:
-    return bool(character) and unicodedata.category(character)[0] in "LMN" and not _SPACELESS.match(character)
+    return bool(character) and unicodedata.category(character)[0] in "LMN" and not without_spaces(character)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
     from weitiao.tuning.recipe import Recipe
 
-INVERSE_PENALTIES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
+INVERSE_PENALTIES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 BIAS = 0.1  # the penalty on the bias: that of a label without a row in a fold stays finite
-ROUNDS = 200
+STOP = {"maxiter": 200, "ftol": 1e-6}
 Array = np.ndarray[Any, Any]
 
 
@@ -33,7 +33,8 @@ def spoken(labels: list[str]) -> list[str]:
     parts = [re.split(r"[\s_/.-]+|(?<=[a-z])(?=[A-Z])", label.strip("\t\n _/.-")) for label in labels]
     while len(parts) > 1 and len({first for first, *_ in parts}) == 1 and all(rest for _, *rest in parts):
         parts = [rest for _, *rest in parts]
-    return [" ".join(words).lower() or label for words, label in zip(parts, labels, strict=True)]
+    words = [" ".join(some).lower() or label for some, label in zip(parts, labels, strict=True)]
+    return words if len(set(words)) == len(words) else labels
 
 
 def start(network: Network, vectors: Array) -> None:
@@ -65,9 +66,13 @@ class _Around(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from scipy.optimize import minimize
         from sklearn.utils.class_weight import compute_sample_weight
 
-        (rows, size), labels = features.shape, len(self.prior)
+        rows, labels = len(features), len(self.prior)
         self.classes_ = np.arange(labels)
         known = features @ self.prior.T
+        # the best W lies in the span of the rows: with fewer of them than features that is the smaller problem
+        axes = np.linalg.svd(features, full_matrices=False)[2] if rows < features.shape[1] else None
+        features = features if axes is None else features @ axes.T
+        size = features.shape[1]
         centre, width = known.mean(0), known.std() + 1e-9
         known = (known - centre) / width
         weights = compute_sample_weight("balanced", gold) if self.balanced else np.ones(rows)
@@ -84,9 +89,9 @@ class _Around(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         first = np.zeros(1 + labels + size * labels)
         first[0] = 1.0
         bounds = [(0.0, None), *[(None, None)] * (len(first) - 1)]
-        found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": ROUNDS}).x
+        found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options=STOP).x
         a, b, w = found[0] / width, found[1 : 1 + labels], found[1 + labels :].reshape(size, labels)
-        self.coef_ = a * self.prior + w.T
+        self.coef_ = a * self.prior + (w.T if axes is None else w.T @ axes)
         self.intercept_ = b - a * centre
         return self
 

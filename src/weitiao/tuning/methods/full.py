@@ -36,6 +36,7 @@ class TouchedRows(nn.Module):
         self.table = table.requires_grad_(False)
         self.used = used
         self.rows = nn.Parameter(table.weight.detach()[used].clone())
+        self.scale = float(getattr(table, "scalar_embed_scale", 1.0))  # Gemma's table multiplies what is looked up
         position = torch.full((table.num_embeddings,), -1, dtype=torch.long)
         position[used] = torch.arange(len(used))
         self.register_buffer("position", position, persistent=False)
@@ -45,8 +46,8 @@ class TouchedRows(nn.Module):
         """``input_ids [...] -> vectors [..., hidden]``; in training every id must be one of ``used``."""
         position = self.position[input_ids]
         if self.training:  # every training token is in the table of used rows
-            return functional.embedding(position, self.rows)
-        learned = functional.embedding(position.clamp(min=0), self.rows)
+            return functional.embedding(position, self.rows) * self.scale
+        learned = functional.embedding(position.clamp(min=0), self.rows) * self.scale
         return torch.where((position < 0).unsqueeze(-1), self.table(input_ids), learned)
 
     def merged(self) -> nn.Embedding:
