@@ -5,8 +5,9 @@
 FOLDER is a FewCLUE task of one text (see fewclue.py). SetFit (Tunstall et al. 2022) learns as its documentation shows,
 with its defaults but for the time: pairs by oversampling, one epoch, batches of 16, then a logistic head; when nine
 tenths of the budget are gone its training stops. It learns from the training rows alone, as it knows of no others; the
-ladder chooses by the dev rows, is given the unlabelled texts, and has another base for a teacher (--teacher). Prints one JSON object last and writes
-benchmarks/results/few_peers_TASK.json when all splits are done; a call that was cut short goes on after the last.
+ladder chooses by the dev rows, is given the unlabelled texts, and has another base for a teacher (--teacher). Prints
+one JSON object last and writes benchmarks/results/few_peers_TASK.json when all splits are done; a call that was cut
+short goes on after the last.
 """
 
 from __future__ import annotations
