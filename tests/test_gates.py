@@ -158,7 +158,7 @@ def test_the_check_of_help_sees_a_heavy_import(copy: Path) -> None:
         ("import weitiao\nweitiao.data.load", "weitiao.data"),
         ("import weitiao as w\nw.machine", "weitiao.machine"),
         ("import pandas", "pandas"),
-        ("def late():\n    import datasets", "datasets"),
+        ("def late():\n    import polars", "polars"),
         ("import importlib", "importlib"),
         ("from importlib import import_module", "importlib.import_module"),
         ("from importlib.util import module_from_spec", "importlib.util.module_from_spec"),

@@ -249,7 +249,7 @@ def test_what_goes_on_must_be_the_same_call(climbed: dict[str, Any], tmp_path: P
     shutil.copytree(climbed["folder"], out)
     kept = (out / "train.jsonl").read_bytes()
     other = write(tmp_path / "other.csv", [("text", "label"), *((f"第{n}条", "ab"[n % 2]) for n in range(40))])
-    with pytest.raises(RecipeError, match="was begun with another data"):
+    with pytest.raises(RecipeError, match="was begun with another data, unlabelled, teacher"):
         weitiao.ladder(other, str(out), base=str(tiny_bert), resume=True)
     assert (out / "train.jsonl").read_bytes() == kept
 

@@ -114,8 +114,8 @@ def test_what_it_is_not_for(reviews: Path, tmp_path: Path, tiny_bert: Path) -> N
 
 
 def test_a_decoder_is_not_for_answers_by_token(tmp_path: Path, tiny_gemma: Path) -> None:
-    tagged = tmp_path / "tagged.txt"
-    tagged.write_text("\n\n".join("\n".join(f"{c} O" for c in f"第{n}条") + "\n张 B-PER" for n in range(12)), "utf-8")
+    tagged = tmp_path / "tagged.bmes"
+    tagged.write_text("\n\n".join("\n".join(f"{c} O" for c in f"第{n}条") + "\n张 S-PER" for n in range(12)), "utf-8")
     with pytest.raises(RecipeError, match="is a decoder"):
         weitiao.tune(str(tagged), str(tmp_path / "b"), base=str(tiny_gemma), task="tag", trackers=[])
 
@@ -180,3 +180,34 @@ def test_its_card_tells_the_terms(tiny_bert: Path, tmp_path: Path, reviews: Path
     card = (tmp_path / "b" / "README.md").read_text(encoding="utf-8")
     assert 'license: "other"' in card
     assert "taught by them: their terms" in card
+
+
+def test_a_head_that_is_solved_for_first_fits_hard_and_soft_labels(tiny_bert: Path) -> None:
+    import torch
+
+    from weitiao.pretrained.network import Network, load_encoder
+    from weitiao.tuning.batches import Encoded
+    from weitiao.tuning.learn import HEAD_PENALTY, _head_first
+
+    ids = [[2, 5 + n % 40, 60 + n % 7, 3] for n in range(60)]
+    hard = torch.tensor([n % 3 for n in range(60)])
+    soft = torch.softmax(torch.randn(60, 3, generator=torch.Generator().manual_seed(0)), 1)
+    for gold in (hard, soft):
+        network = Network(load_encoder(tiny_bert), 3, "mean").eval()
+        _head_first(network, Encoded(ids, gold, 0), False)
+        features = network.features(torch.tensor(ids), torch.ones(60, 4, dtype=torch.long)).detach()
+        mean, scale = features.mean(0), features.std(0) + 1e-6
+        own = gold if gold.ndim > 1 else torch.nn.functional.one_hot(gold, 3)
+        weight = (network.head.weight * scale).detach()
+        off = torch.softmax(network.head(features), 1) - own
+        slope = off.T @ ((features - mean) / scale) + weight / HEAD_PENALTY
+        assert float(slope.detach().abs().max()) < 0.05, "the gradient at the best head is zero"
+        assert float(off.detach().sum(0).abs().max()) < 0.05
+
+
+def test_tuning_may_begin_with_a_solved_head(tiny_bert: Path, tmp_path: Path, reviews: Path) -> None:
+    call = {"base": str(tiny_bert), "epochs": 1, "max_length": 32, "trackers": []}
+    answer = weitiao.tune(str(reviews), str(tmp_path / "b"), head_first=True, **call)
+    assert answer["recipe"]["head_first"] is True
+    with pytest.raises(RecipeError, match="head_first"):
+        weitiao.tune(str(reviews), str(tmp_path / "c"), task="multilabel", head_first=True, **call)

@@ -138,12 +138,12 @@ def ladder(  # noqa: PLR0913  the options of the verb
     taught = _teacher(teacher) if texts and task == "classify" else None
     sha256 = resolve(base or Recipe().base).sha256  # an unknown one is told before anything is written
     run = {
-        "teacher": taught and taught.sha256,
         "rungs": {rung.name: dict(rung.settings) for rung in RUNGS},
         "data": {**parts.where, "source": None},
         "unlabelled": about,
         "task": task,
         "base": sha256,
+        "teacher": taught and taught.sha256,
         "seed": seed,
     }
     kept = _begun(folder, run, resume=resume)

@@ -27,7 +27,7 @@ RUNGS = (
     Rung("full", {"method": "full"}),
     Rung("lora", {"method": "lora"}),
     Rung("robust", {"method": "full", "rdrop": 1.0, "fgm": 0.5}),
-    Rung(STUDENT, {"method": "full", "epochs": 2, "soft_power": 2.0}),
+    Rung(STUDENT, {"method": "full", "epochs": 2, "soft_power": 2.0, "head_first": True}),
 )
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from weitiao.tuning.loop import Progress
 
 
+HEAD_PENALTY = 0.003  # inverse
+
+
 class TooLongError(BarMissedError):
     """Learning is foretold to take longer than was allowed: ``seconds`` for ``epochs``."""
 
@@ -62,6 +65,8 @@ def learn(
     rows = with_soft(job.rows["train"], job.rows["soft"], len(job.info.labels), recipe)
     schedule = schedule_of(recipe)
     method = importlib.import_module(METHODS[recipe.method])
+    if recipe.head_first:
+        _head_first(network, rows, schedule.bf16)
     used = {token for ids in rows.ids for token in ids} | {rows.pad}
     method.prepare(network, recipe, torch.tensor(sorted(used)))
     cheap_dropout(network)
@@ -93,6 +98,38 @@ def learn(
     seconds = history[-1]["seconds"]
     method.finish(network)
     return Learned(history, foretold, time.monotonic() - seconds, seconds)
+
+
+def _head_first(network: Network, rows: Any, bf16: bool) -> None:
+    """Solve for a head on the base's features as they are, soft labels among the targets: what is tuned then doesn't
+    bend to a head that was drawn at random (Kumar et al. 2022, arXiv 2202.10054).
+    """
+    import numpy as np
+    import torch
+
+    from weitiao.tuning.loop import infer
+
+    with progress(say("Encoding"), len(rows), say("texts")) as advance:
+        features = torch.from_numpy(np.stack(infer(network, rows, bf16, "features", advance)))
+    labels = network.head.out_features
+    gold = rows.gold if rows.gold.ndim > 1 else torch.nn.functional.one_hot(rows.gold, labels)
+    mean, scale = features.mean(0), features.std(0) + 1e-6
+    head = torch.nn.Linear(features.shape[1], labels)
+    torch.nn.init.zeros_(head.weight)
+    torch.nn.init.zeros_(head.bias)
+    solver = torch.optim.LBFGS(head.parameters(), max_iter=100, line_search_fn="strong_wolfe")
+    standard = (features - mean) / scale
+
+    def loss() -> torch.Tensor:
+        solver.zero_grad()
+        off = -(gold * torch.log_softmax(head(standard), 1)).sum() + (head.weight**2).sum() / (2 * HEAD_PENALTY)
+        off.backward()  # type: ignore[no-untyped-call]
+        return off
+
+    solver.step(loss)  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        network.head.weight.copy_(head.weight / scale)
+        network.head.bias.copy_(head.bias - network.head.weight @ mean)
 
 
 def solve(job: Job, network: Network, within: float | None = None) -> Learned:

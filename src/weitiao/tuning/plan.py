@@ -25,6 +25,7 @@ NOT_SOLVED = (
     "accumulation",
     "label_smoothing",
     "patience",
+    "head_first",
     "layer_decay",
     *OBJECTIVES,
 )
@@ -50,6 +51,7 @@ def read_recipe(file: str | None, flags: Mapping[str, Any]) -> Resolved[Recipe]:
         )
     if resolved.value.task not in EXCLUSIVE:
         by_class = [name for name in OBJECTIVES if getattr(resolved.value, name) and _by_class(name)]
+        by_class += ["head_first"] * resolved.value.head_first
         if by_class:
             raise RecipeError(
                 say(

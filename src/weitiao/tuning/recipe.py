@@ -37,6 +37,7 @@ class Recipe(BaseModel):
     With a table of texts with probabilities these are weighed so that their mean is the training labels' share, if
     ``soft_align``, then raised to the power ``soft_power`` (2 sharpens as a temperature of 0.5 does), and the labelled
     rows are repeated until they are ``labelled_share`` of all.
+    ``head_first`` solves for the head on the frozen base before anything is tuned.
     ``rdrop``, ``supcon`` and ``fgm`` weigh objectives that are added to the task's loss; each layer learns at
     ``layer_decay`` times the rate of the one above it; ``top_layers`` is how many learn with the method "layers".
     ``checkpoint_every`` counts seconds; ``trackers`` are shown the run, None means TensorBoard where it is installed.
@@ -77,6 +78,7 @@ class Recipe(BaseModel):
     soft_power: float = Field(default=1.0, gt=0, le=100)
     soft_align: bool = False
     labelled_share: float = Field(default=0.1, ge=0, lt=1)
+    head_first: bool = False
     layer_decay: float = Field(default=1.0, gt=0, le=1)
     top_layers: int = Field(default=4, ge=1, le=1000)
     lora_rank: int = Field(default=16, ge=1, le=1024)
