@@ -148,7 +148,9 @@ def test_the_oldest_python_is_the_one_that_the_package_asks_for(monkeypatch: pyt
 def test_a_base_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installed, "find_spec", lambda name: None)
     found = [finding for finding in installed.look() if finding.check == "base"]
-    assert {(finding.state, finding.next) for finding in found} == {("note", 'pip install "weitiao[demo]"')}
+    assert {(finding.state, finding.next) for finding in found} == {
+        ("note", f'pip install "weitiao[{extra}]"') for extra in ("demo", "gemma")
+    }
 
 
 # --- the hardware ---

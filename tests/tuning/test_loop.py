@@ -15,7 +15,7 @@ from weitiao.pretrained.half import Half  # noqa: E402
 from weitiao.tasks.losses import cross_entropy as loss_of  # noqa: E402
 from weitiao.tuning import estimate  # noqa: E402
 from weitiao.tuning.batches import Encoded, by_length, collate, epoch_order  # noqa: E402
-from weitiao.tuning.estimate import foretell, foretell_head, rehearse_inference, rehearse_training  # noqa: E402
+from weitiao.tuning.estimate import foretell, foretell_fit, rehearse_inference, rehearse_training  # noqa: E402
 from weitiao.tuning.loop import (  # noqa: E402
     BATCH_TOKENS,
     Schedule,
@@ -287,7 +287,7 @@ def test_the_foretelling_of_a_head_meets_every_label_however_rare(
     gold[[7, 50]], gold[[20, 60]] = 1, 2
     rows = Encoded(encoded.ids, gold, encoded.pad)
     for seed in range(3):
-        told = foretell_head(
+        told = foretell_fit(
             network(labels=3), {"train": rows, "dev": rows, "test": rows}, False, Recipe(method="head", seed=seed)
         )
         assert told.seconds > 0

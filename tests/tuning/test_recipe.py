@@ -124,11 +124,12 @@ def test_an_unknown_setting_suggests_a_known_one() -> None:
 
 @pytest.mark.parametrize("name", NOT_SOLVED)
 def test_settings_that_do_nothing_with_a_head_are_refused(name: str, toml: Callable[[str], str]) -> None:
-    value = {"label_smoothing": 0.1, "learning_rate": 1e-3, "head_learning_rate": 1e-3, "layer_decay": 0.5}.get(name, 2)
+    small = {"label_smoothing": 0.1, "learning_rate": 1e-3, "head_learning_rate": 1e-3, "layer_decay": 0.5}
+    value = (small | {"head_first": True}).get(name, 2)
     message = fails(None, method="head", **{name: value})
     assert name in message
     assert '"head"' in message
-    assert name in fails(toml(f"{name} = {value}\n"), method="head")
+    assert name in fails(toml(f"{name} = {str(value).lower()}\n"), method="head")
 
 
 def test_a_plain_head_is_fine() -> None:

@@ -123,10 +123,10 @@ def _head_first(network: Network, rows: Any, bf16: bool) -> None:
     def loss() -> torch.Tensor:
         solver.zero_grad()
         off = -(gold * torch.log_softmax(head(standard), 1)).sum() + (head.weight**2).sum() / (2 * HEAD_PENALTY)
-        off.backward()  # type: ignore[no-untyped-call]
+        off.backward()
         return off
 
-    solver.step(loss)  # type: ignore[no-untyped-call]
+    solver.step(loss)
     with torch.no_grad():
         network.head.weight.copy_(head.weight / scale)
         network.head.bias.copy_(head.bias - network.head.weight @ mean)
