@@ -58,6 +58,7 @@ FOR_STUDENT = 0.5  # of the time, kept for it by the rungs before it
 LEAST_EPOCHS = 0.5  # of what a rung would take; with fewer it is left out
 SAMPLE = 256  # texts that the time of answering is measured on
 STEP, PASSES = 5, 2  # learning from a text takes as long as answering so often; how often a student reads each
+ENCODED = 2  # once for its neighbours, once for the student's first head
 DEV_ROWS, MOST_SHARE = 100, 0.3  # held out to choose by, but no larger share
 STATE = "ladder.json"  # in the folder: what the call was, for one that goes on
 
@@ -339,7 +340,7 @@ def _taught(ground: _Ground, climbed: list[Climbed], texts: list[Example], seed:
     asked = [climbed[0], *(each for each in teachers if each is not climbed[0])]
     probe, *others = (seconds_a_text(each.bundle, sample) for each in asked)
     known = min(LABELLED, len(ground.parts.train)) + len(ground.parts.dev)  # their vectors take time too
-    count = min(len(texts), int((ground.left - known * probe) / (probe * (1 + PASSES * STEP) + sum(others))))
+    count = min(len(texts), int((ground.left - known * probe) / (probe * (ENCODED + PASSES * STEP) + sum(others))))
     if count < min(LEAST_UNLABELLED, len(texts)):
         raise BarMissedError(say("There is no time left for a student."))
     chosen = [row.inputs for row in shuffled[:count]]

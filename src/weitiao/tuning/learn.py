@@ -65,8 +65,6 @@ def learn(
     rows = with_soft(job.rows["train"], job.rows["soft"], len(job.info.labels), recipe)
     schedule = schedule_of(recipe)
     method = importlib.import_module(METHODS[recipe.method])
-    if recipe.head_first:
-        _head_first(network, rows, schedule.bf16)
     used = {token for ids in rows.ids for token in ids} | {rows.pad}
     method.prepare(network, recipe, torch.tensor(sorted(used)))
     cheap_dropout(network)
@@ -84,6 +82,8 @@ def learn(
         _tell_foretold(foretold)
         if within is not None and foretold.seconds > within:
             raise TooLongError(foretold.seconds, schedule.epochs, within)
+        if recipe.head_first:
+            _head_first(network, rows, schedule.bf16)
     score = _dev_score(job, schedule.bf16) if len(job.rows["dev"]) else None
     processes = together()
     torch.manual_seed(recipe.seed + processes.rank)  # each drops values of its own
