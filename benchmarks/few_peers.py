@@ -12,15 +12,14 @@ short goes on after the last.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import time
 from pathlib import Path
 from typing import Any
 
-from climbing import over_splits
-from fewclue import split, tables
+from climbing import climb
+from fewclue import over_folder, tables
 
 import weitiao
 
@@ -66,30 +65,14 @@ def both(folder: Path, number: int, place: Path, about: dict[str, Any]) -> dict[
         raise SystemExit(f"{folder}: SetFit is for one text, here are two")
     peer = setfit(train, test, about["base"], 60 * float(about["budget"].removesuffix("m")))
     print(json.dumps(peer))
-    climbed = split(folder, number, place, about)
+    climbed = climb(train, test, place / "ladder", **call, **about)
     return {**climbed, "rungs": {"SetFit": peer, **climbed["rungs"]}}
 
 
 def main() -> None:
     """Run them, one after the other."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--split", type=int)
-    parser.add_argument("--budget", default="10m", help="minutes, such as 10m")
-    parser.add_argument("--base", default="e5-small")
-    parser.add_argument("--teacher", default="gemma-270m", help='of the ladder\'s student; "" for none')
-    options = parser.parse_args()
-    task = options.folder.resolve().name
-    about = {name: getattr(options, name) for name in ("base", "teacher", "budget")}
-    told = over_splits(
-        f"few_peers_{task}",
-        sorted(int(file.stem.removeprefix("train_")) for file in options.folder.glob("train_[0-9]*.json")),
-        options.split,
-        lambda number, place: both(options.folder, number, place, about),
-        task=task,
-        **about,
-    )
-    print(json.dumps({"task": task, "ladder": told["accuracy"], "by_rung": told["by_rung"]}))
+    told = over_folder("few_peers", str(__doc__), both)
+    print(json.dumps({"task": told["task"], "ladder": told["accuracy"], "by_rung": told["by_rung"]}))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,9 @@ def split(folder: Path, number: int, place: Path, about: dict[str, Any]) -> dict
     return climb(train, test, place / "ladder", **call, **about)
 
 
-def main() -> None:
-    """Run them, one after the other."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def over_folder(name: str, about: str, run: Callable[[Path, int, Path, Row], Row]) -> Row:
+    """``run`` the splits of the folder that the command line names; ``about`` is the benchmark's help."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--split", type=int)
     parser.add_argument("--budget", default="10m")
@@ -96,15 +97,20 @@ def main() -> None:
     parser.add_argument("--teacher", default="gemma-270m", help='"" for none')
     options = parser.parse_args()
     task = options.folder.resolve().name
-    about = {name: getattr(options, name) for name in ("base", "teacher", "budget")}
-    told = over_splits(
-        f"fewclue_{task}",
+    call = {each: getattr(options, each) for each in ("base", "teacher", "budget")}
+    return over_splits(
+        f"{name}_{task}",
         sorted(int(file.stem.removeprefix("train_")) for file in options.folder.glob("train_[0-9]*.json")),
         options.split,
-        lambda number, place: split(options.folder, number, place, about),
+        lambda number, place: run(options.folder, number, place, call),
         task=task,
-        **about,
+        **call,
     )
+
+
+def main() -> None:
+    """Run them, one after the other."""
+    told = over_folder("fewclue", str(__doc__), split)
     print(json.dumps({name: told[name] for name in ("task", "accuracy", "per_split", "seconds")}))
 
 

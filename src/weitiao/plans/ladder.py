@@ -46,8 +46,7 @@ from weitiao.tuning.deliver import set_aside
 from weitiao.tuning.learn import TooLongError
 from weitiao.tuning.recipe import Recipe
 from weitiao.tuning.tune import tell_data, tune
-from weitiao.types import Base as BaseModel
-from weitiao.types import Example
+from weitiao.types import Base, Example
 
 LEAST = 0.1  # seconds
 TEACHER = "gemma-270m"
@@ -351,7 +350,7 @@ def _taught(ground: _Ground, climbed: list[Climbed], texts: list[Example], seed:
     return told
 
 
-def _teacher(name: str) -> BaseModel | None:
+def _teacher(name: str) -> Base | None:
     """The base to teach with; None where the usual one can't be had, which is told."""
     try:
         return resolve(name) if name else None

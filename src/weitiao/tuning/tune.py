@@ -191,8 +191,7 @@ def _recorded(run: _Kept, name: str, resolved: Resolved[Recipe], parts_of: Calla
     with _ready(resolved, parts_of) as (base, parts):
         if run.terms:
             base = replace(base, licence=f"{base.licence}; {run.terms}")
-        known = base, parts
-        return _tuned(run, *_prepare(resolved, *known, name))
+        return _tuned(run, *_prepare(resolved, base, parts, name))
 
 
 def _trimmed(base: Base, parts: Partition, folder: Path) -> Base:
@@ -337,7 +336,7 @@ def _info(recipe: Recipe, base: Base, parts: Partition, pad: int, more: dict[str
         base={key: value for key, value in asdict(base).items() if key != "path"},
         hierarchy=recipe.hierarchy,
         prefix=base.prefix,
-        suffix="" if task_of(recipe.task).BY_TOKEN else base.suffix,
+        suffix=base.suffix,
         pad_token_id=pad,
         pooling="tokens" if task_of(recipe.task).BY_TOKEN else base.pooling,
         data=parts.where,
