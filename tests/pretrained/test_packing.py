@@ -9,9 +9,11 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from weitiao.pretrained.attending import Rows  # noqa: E402
+from weitiao.pretrained.dropping import SHIFTS, Dropout, Masks, cheap_dropout  # noqa: E402
 from weitiao.pretrained.half import Half  # noqa: E402
 from weitiao.pretrained.network import Network  # noqa: E402
-from weitiao.pretrained.packing import LEAST_ALIKE, Dropout, Layout, alike, cheap_dropout, drawn  # noqa: E402
+from weitiao.pretrained.packing import LEAST_ALIKE, alike  # noqa: E402
 
 SIZES = {
     "vocab_size": 97,
@@ -91,9 +93,9 @@ def test_packed_is_padded(family: str, pooling: str, batch: tuple[Any, Any]) -> 
 
 def test_runs_of_like_length_are_the_same_batch() -> None:
     """Attention lays out a large batch in several rectangles."""
-    lengths = torch.tensor(sorted([2, 3, 3, 5, 6, 6, 7, 9, 9, 11, 14, 20, 20, 31, 40, 44, 50, 50]))
+    lengths = torch.tensor([30, 31, 32] * 4 + [65, 66, 67] * 4)
     assert len(alike(lengths.tolist())) > 1
-    mask = (torch.arange(50) < lengths[:, None]).long()
+    mask = (torch.arange(67) < lengths[:, None]).long()
     ids = torch.randint(4, 97, mask.shape, generator=torch.Generator().manual_seed(1)).masked_fill(mask == 0, 1)
     network = Network(encoder_of("xlm-roberta"), 3, "mean").eval()
     _, expected = loss_and_gradients(network, (ids, mask))
@@ -129,11 +131,54 @@ def test_tokens_keep_their_places(batch: tuple[Any, Any]) -> None:
     torch.testing.assert_close(network(*batch)[mask], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_texts_of_one_length_need_no_layout() -> None:
-    layout = Layout.of(torch.ones(3, 5))
-    assert layout.kept is None
-    values = torch.arange(30.0).view(3, 5, 2)
-    torch.testing.assert_close(layout.spread(layout.pack(values)), values)
+@pytest.mark.parametrize("lengths", [[5], [5] * 40, list(range(1, 41)), [40, *[3] * 31], [512] * 3 + [2] * 30])
+def test_rows_hold_every_token_once_and_texts_whole(lengths: list[int]) -> None:
+    rows = Rows.of(lengths, torch.float32)
+    assert rows.tokens == sum(lengths) == len(rows.kept.unique())
+    assert rows.rows * rows.width < 2 * (sum(lengths) + rows.width)
+    torch.testing.assert_close(rows.taken[rows.kept], torch.arange(sum(lengths)))
+    for text in rows.kept.split(lengths):
+        assert text.tolist() == list(range(int(text[0]), int(text[0]) + len(text)))
+        row, first = divmod(int(text[0]), rows.width)
+        own = slice(first, first + len(text))
+        sees = rows.bias[row, 0, own] == 0
+        assert sees[:, own].all()
+        assert int(sees.sum()) == len(text) ** 2
+
+
+@pytest.mark.parametrize("family", sorted(PACKING))
+def test_layers_of_one_kind_are_one_operation(family: str, batch: tuple[Any, Any]) -> None:
+    """BERT's kin; the answer is the same where a method puts modules of its own into a layer."""
+    network = Network(encoder_of(family, **PACKING[family]), 3, "mean").eval()
+    network.pack()
+    replaced = [module for module in network.modules() if "forward" in vars(module)]
+    assert len(replaced) == (2 if family in {"bert", "roberta", "xlm-roberta", "camembert", "electra", "ernie"} else 0)
+    expected = network(*batch)
+    for layer in replaced:
+        layer.output.dense = type("Own", (torch.nn.Linear,), {})(64, 32)
+        layer.output.dense.load_state_dict(
+            dict(network.named_modules())["encoder"].encoder.layer[0].output.dense.state_dict()
+        )
+    if replaced:
+        assert not torch.allclose(network(*batch), expected), "the layer went on with what it held before"
+
+
+def test_only_what_learns_gets_a_gradient(batch: tuple[Any, Any]) -> None:
+    network = Network(encoder_of("bert"), 3, "mean").eval()
+    _, expected = loss_and_gradients(network, batch)
+    network.pack()
+    layers = network.encoder.encoder.layer
+    network.encoder.requires_grad_(False)
+    layers[0].attention.self.key.bias.requires_grad_(True)
+    layers[1].intermediate.dense.weight.requires_grad_(True)
+    _, found = loss_and_gradients(network, batch)
+    assert set(found) == {
+        *(name for name in found if name.startswith("head.")),
+        "encoder.encoder.layer.0.attention.self.key.bias",
+        "encoder.encoder.layer.1.intermediate.dense.weight",
+    }
+    for name, gradient in found.items():
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-6)
 
 
 def test_bfloat16_is_close_and_learns_in_float32(batch: tuple[Any, Any]) -> None:
@@ -191,11 +236,26 @@ def test_dropout_drops_its_share() -> None:
 
 def test_every_place_is_as_likely_to_be_dropped() -> None:
     torch.manual_seed(0)
-    counts = torch.zeros(64)
+    masks, counts, values = Masks(), torch.zeros(64), torch.zeros(64)
     for _ in range(4000):
-        counts[drawn(64, 0.25).unique()] += 1
+        counts += 1 - masks.cut(values, 0.25)
     expected, deviation = 1000, (4000 * 0.25 * 0.75) ** 0.5
     assert float((counts - expected).abs().max()) < 5 * deviation
+
+
+def test_a_pool_follows_from_its_step_alone() -> None:
+    """A run that goes on after step 50 draws what the unbroken one drew, whose pools had grown before."""
+    grown, fresh, small, large = Masks(), Masks(), torch.zeros(10), torch.zeros(3, SHIFTS)
+    grown.cut(large, 0.1)
+    found = []
+    for masks in (grown, fresh):
+        torch.manual_seed(1)
+        masks.renew()
+        found.append([masks.cut(small, 0.1).clone(), masks.cut(large, 0.1).clone(), masks.cut(small, 0.1).clone()])
+    for first, second in zip(*found, strict=True):
+        assert torch.equal(first, second)
+    grown.renew()
+    assert not torch.equal(grown.cut(large, 0.1), found[0][1])
 
 
 def test_attention_drops_weights_and_their_gradients(batch: tuple[Any, Any]) -> None:

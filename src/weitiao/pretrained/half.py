@@ -32,11 +32,19 @@ class Half:
                 each for each in network.encoder.modules() if each is words or isinstance(each, nn.Embedding)
             ]
             looked_up = {id(p) for table in self.tables for p in table.parameters()}
-            self.places = [
-                (module, name, own, nn.Parameter(own.detach().to(torch.bfloat16), requires_grad=own.requires_grad))
+            held = [
+                (module, name, own)
                 for module in network.encoder.modules()
                 for name, own in module._parameters.items()
                 if own is not None and id(own) not in looked_up
+            ]
+            held.sort(key=lambda one: one[2].ndim)  # the same kind of weight end to end, as `post_norm` joins them
+            flat = torch.cat([own.detach().flatten().to(torch.bfloat16) for _, _, own in held]).split(
+                [own.numel() for _, _, own in held]
+            )
+            self.places = [
+                (module, name, own, nn.Parameter(copy.view(own.shape), requires_grad=own.requires_grad))
+                for (module, name, own), copy in zip(held, flat, strict=True)
             ]
         self.learning = [(own, copy) for _, _, own, copy in self.places if own.requires_grad]
 

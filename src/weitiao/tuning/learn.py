@@ -55,7 +55,7 @@ def learn(
     """
     import torch
 
-    from weitiao.pretrained.packing import cheap_dropout
+    from weitiao.pretrained.dropping import cheap_dropout
     from weitiao.tuning.estimate import Foretold, foretell
     from weitiao.tuning.live import live_table
     from weitiao.tuning.loop import train

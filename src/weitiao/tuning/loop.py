@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from weitiao.pretrained.dropping import masks
 from weitiao.pretrained.half import Half
 from weitiao.pretrained.network import layers_of
 from weitiao.tasks.losses import Loss
@@ -154,6 +155,7 @@ class Stepper:
 
     def step(self, encoded: Encoded, rows: list[list[int]]) -> float:
         """One step on the windows at ``rows``, a list a batch; returns their mean loss before it."""
+        masks.renew()
         shares = [self.processes.share(some) for some in rows]
         batches = [collate(encoded, part) for some in shares for part in within(encoded.ids, some, BATCH_TOKENS)]
         loss = gradients(self.network, batches, sum(map(len, rows)), self.loss, self.half, self.objectives)
