@@ -67,7 +67,7 @@ def test_the_bundle_is_whole_and_the_engine_gives_the_accuracy_that_was_reported
 
 
 def test_a_tiny_base_learns(reviews: Path, tiny_bert: Path, tmp_path: Path) -> None:
-    answer = weitiao.tune(str(reviews), str(tmp_path / "b"), base=str(tiny_bert), **QUICK | {"epochs": 8})
+    answer = weitiao.tune(str(reviews), str(tmp_path / "b"), base=str(tiny_bert), **QUICK | {"epochs": 20})
     assert answer["metrics"]["accuracy"] > 0.85
 
 
