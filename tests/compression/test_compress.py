@@ -200,3 +200,38 @@ def test_the_embeddings_are_quantised_too(tmp_path: Path) -> None:
     weights = sum(parameter.numel() for parameter in network.parameters())
     assert (tmp_path / "model.bin").stat().st_size < 1.3 * weights
     assert torch.float32.itemsize * weights < (tmp_path / "m.onnx").stat().st_size
+
+
+@pytest.mark.parametrize("to", ["openvino", "onnx"])
+def test_the_head_keeps_its_numbers(tmp_path: Path, to: str) -> None:
+    """A head that hears most where features vary least would be deafened by 8 bits."""
+    from transformers import BertConfig, BertModel
+
+    from weitiao.compression import to_onnx, to_openvino
+    from weitiao.compression.export import export_network
+    from weitiao.pretrained.network import Network
+
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 64}
+    network = Network(BertModel(BertConfig(vocab_size=50, **sizes), add_pooling_layer=False), 2, "mean").eval()
+    export_network(network, tmp_path / "m.onnx", "bert")
+    draw = np.random.default_rng(0)
+    calibration = [
+        {"input_ids": draw.integers(0, 50, (1, 12)), "attention_mask": np.ones((1, 12), np.int64)} for _ in range(20)
+    ]
+    {"openvino": to_openvino, "onnx": to_onnx}[to].convert(tmp_path / "m.onnx", tmp_path, "int8", calibration)
+    if to == "openvino":
+        import openvino
+
+        model = openvino.Core().read_model(tmp_path / "model.xml")
+        head = [node for node in model.get_ordered_ops() if node.get_type_name() == "MatMul"][-1]
+        inputs = {head.input_value(at).get_node().get_type_name() for at in range(2)}
+        assert "FakeQuantize" not in inputs
+        assert any(node.get_type_name() == "FakeQuantize" for node in model.get_ordered_ops())
+    else:
+        import onnx
+
+        graph = onnx.load(tmp_path / "model.onnx").graph
+        made_by = {name: node.op_type for node in graph.node for name in node.output}
+        head = [node for node in graph.node if node.op_type in {"MatMul", "Gemm"}][-1]
+        assert "DequantizeLinear" not in {made_by.get(name) for name in head.input}
+        assert "DequantizeLinear" in made_by.values()
