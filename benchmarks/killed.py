@@ -46,7 +46,7 @@ PREDICT = (
 )
 ANY_TIME = "any time"
 KILLED = 128 + signal.SIGKILL
-LAYERS = 1  # forward passes of a linear layer into scoring: BERT's layers are one operation, its head is a pass
+PRODUCTS = 3  # of attention, into scoring
 
 
 class Fuse:
@@ -108,7 +108,7 @@ def watch_training(fuse: Fuse) -> None:
     """The optimiser and the network; what comes before the second seeding is the rehearsal."""
     import torch
 
-    seeded = depth = linear = 0
+    seeded = depth = products = 0
     scoring = False
 
     def manual_seed(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -138,9 +138,9 @@ def watch_training(fuse: Fuse) -> None:
 
     def train(real: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(module: Any, mode: bool = True) -> Any:
-            nonlocal depth, scoring, linear
+            nonlocal depth, scoring, products
             if not depth and seeded == 2:
-                scoring, linear = not mode, 0
+                scoring, products = not mode, 0
                 fuse.passes("between epochs" if mode else "")
             depth += 1
             try:
@@ -150,12 +150,12 @@ def watch_training(fuse: Fuse) -> None:
 
         return wrapped
 
-    def forward(real: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(*given: Any) -> Any:
-            nonlocal linear
-            linear += 1
-            fuse.passes("scoring the dev rows" if scoring and linear == LAYERS else "computing")
-            return real(*given)
+    def product(real: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*given: Any, **more: Any) -> Any:
+            nonlocal products
+            products += 1
+            fuse.passes("scoring the dev rows" if scoring and products == PRODUCTS else "computing")
+            return real(*given, **more)
 
         return wrapped
 
@@ -163,7 +163,7 @@ def watch_training(fuse: Fuse) -> None:
     around(torch.optim.AdamW, "step", step)
     around(torch, "_fused_adamw_", update)
     around(torch.nn.Module, "train", train)
-    around(torch.nn.Linear, "forward", forward)
+    around(torch, "bmm", product)
 
 
 def watch_answers(fuse: Fuse) -> None:

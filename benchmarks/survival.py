@@ -40,7 +40,7 @@ ONCE = (  # points that a run passes once
     "right after the bundle's rename",
     "removing the last checkpoint",
 )
-LATER = {"before the optimiser step": 9, "in the optimiser step": 10, "after the optimiser step": 14, "computing": 700}
+LATER = {"before the optimiser step": 9, "in the optimiser step": 10, "after the optimiser step": 14, "computing": 220}
 RECIPE = {"epochs": 3, "batch_size": 16, "accumulation": 2, "max_length": 32, "checkpoint_every": 0, "patience": 2}
 WEIGHTS = ("encoder/model.safetensors", "head.safetensors")
 METHODS = ("full", "lora")

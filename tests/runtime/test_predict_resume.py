@@ -212,7 +212,7 @@ def test_answers_that_cant_be_kept_are_told_once(
 
 @pytest.mark.parametrize(
     ("point", "count"),
-    [("computing", 40), ("before answers are kept", 2), ("right after the table's rename", 1)],
+    [("computing", 12), ("before answers are kept", 2), ("right after the table's rename", 1)],
 )
 def test_killed_for_good_and_gone_on_with(tuned: Bundle, tmp_path: Path, point: str, count: int) -> None:
     table, out = tmp_path / "in.csv", tmp_path / "b.csv"

@@ -46,10 +46,11 @@ def _head(model: Any) -> str:
     if hasattr(model, "get_results"):  # OpenVINO's
         node = model.get_results()[0].input_value(0).get_node()
         while node.get_type_name() != "MatMul":
-            node = node.input_value(0).get_node()
+            inputs = [value.get_node() for value in node.input_values()]
+            node = next(each for each in inputs if each.get_type_name() != "Constant")
         return str(node.get_friendly_name())
     made_by = {name: node for node in model.graph.node for name in node.output}
     node = made_by[model.graph.output[0].name]
     while node.op_type not in {"MatMul", "Gemm"}:
-        node = made_by[node.input[0]]
+        node = next(made_by[name] for name in node.input if name in made_by)
     return str(node.name)

@@ -116,12 +116,14 @@ def attend(
     rate: float,
     scale: float | None = None,
     biases: list[Tensor] | None = None,
+    *,
+    keep: bool = True,
 ) -> tuple[Tensor, Attention]:
     """``dropout(softmax(scale * q k^T + bias)) v`` of each text, ``[tokens, heads * size]``.
 
     ``projected`` [tokens, 3 * heads * size] holds query, key and value of all texts, those of ``layouts`` one after
     the other; ``scale`` is size^-1/2 unless given, ``biases`` the layouts' own. Padding attends to padding only, so
-    what stands there (another token's values) changes nothing.
+    what stands there (another token's values) changes nothing. Without ``keep`` there is no way back.
     """
     size = projected.shape[1] // (3 * heads)
     found, tensors, drops = [], [], []
@@ -134,7 +136,7 @@ def attend(
         query, key, value = laid.unbind()
         query.mul_(size**-0.5 if scale is None else scale)
         out = torch.empty_like(value)
-        tensors.append(laid)
+        tensors += [laid] if keep else []
         for some in _parts(layout, heads):
             scores = torch.bmm(query[some].flatten(0, 1), key[some].flatten(0, 1).transpose(1, 2))
             scores.view(len(bias[some[0]]), -1, layout.width, layout.width).add_(bias[some[0]])
@@ -142,8 +144,9 @@ def attend(
             mask = masks.cut(weights, rate) if rate else None
             dropped = weights if mask is None else weights * mask
             torch.bmm(dropped, value[some].flatten(0, 1), out=out[some].flatten(0, 1))
-            tensors.append(weights)
-            drops.append(mask)
+            if keep:
+                tensors.append(weights)
+                drops.append(mask)
         together = out.transpose(1, 2).reshape(-1, heads * size).index_select(0, layout.kept)
         found.append(together.mul_(1 / (1 - rate)) if rate else together)
     return (found[0] if len(found) == 1 else torch.cat(found)), Attention(layouts, rate, tensors, drops)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 BLOCK = 1 << 18  # places that are drawn at a time
 SHIFTS = 1 << 19  # places where a cut can begin
-MOST = 1 << 23  # places of a cut: a pool isn't kept for more
+MOST = 1 << 23  # places of a cut: for more, numbers are drawn one by one, and no pool is kept
 
 
 class Masks:
@@ -29,7 +29,9 @@ class Masks:
         self._seed = int(torch.randint(2**62, (1,)))
 
     def cut(self, values: Tensor, rate: float) -> Tensor:
-        """Zeros with probability ``rate`` and else ones, in the shape and kind of ``values`` (at most `MOST`)."""
+        """Zeros with probability ``rate`` and else ones, in the shape and kind of ``values``."""
+        if values.numel() > MOST:
+            return torch.empty_like(values).bernoulli_(1 - rate)
         if self._seed is None:
             self.renew()
         pool = self._pools.setdefault((rate, values.dtype), _Pool(rate, values.dtype))
@@ -88,7 +90,7 @@ class Dropout(nn.Dropout):
 
     def forward(self, input: Tensor) -> Tensor:
         """``input [...]`` with a share ``p`` of its values at zero and the rest scaled by 1 / (1 - p), in training."""
-        if not self.training or not 0 < self.p < 1 or input.numel() > MOST:
+        if not self.training or not 0 < self.p < 1:
             return super().forward(input)
         dropped: Tensor = _Dropped.apply(input, self.p)  # type: ignore[no-untyped-call]
         return dropped

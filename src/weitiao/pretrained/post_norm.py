@@ -26,9 +26,10 @@ class Settings:
 
     layouts: list[Rows]
     heads: int
-    epsilon: float
+    epsilons: tuple[float, float]
     attention_rate: float
-    rate: float
+    rates: tuple[float, float]
+    keep: bool  # what backward needs
 
 
 def replace_layers(encoder: nn.Module) -> list[nn.Module]:
@@ -70,13 +71,14 @@ def _forward(layer: Any, before: Any, hidden_states: Tensor, *given: Any, **name
     if parts is None or layouts is None:  # a method put modules of its own in (peft), or texts are padded
         unpacked: Tensor = before(hidden_states, *given, **named)
         return unpacked
-    own, training = layer.attention.self, layer.training
+    own, outputs = layer.attention.self, (layer.attention.output, layer.output)
     settings = Settings(
         layouts,
         own.num_attention_heads,
-        layer.output.LayerNorm.eps,
-        own.dropout.p if training else 0.0,
-        layer.output.dropout.p if training else 0.0,
+        (outputs[0].LayerNorm.eps, outputs[1].LayerNorm.eps),
+        own.dropout.p if layer.training else 0.0,
+        (outputs[0].dropout.p, outputs[1].dropout.p) if layer.training else (0.0, 0.0),
+        torch.is_grad_enabled(),
     )
     weights = [each for part in parts for each in (part.weight, part.bias)]
     packed: Tensor = _Layer.apply(hidden_states[0], settings, *weights)  # type: ignore[no-untyped-call]
@@ -87,14 +89,24 @@ def _joined(parts: tuple[Tensor, ...]) -> Tensor:
     """Tensors one below the other: a view where they stand so in memory, as `half.Half` lays them out."""
     first, ends = parts[0], parts[0].data_ptr()
     for part in parts:
-        if part.data_ptr() != ends or not part.is_contiguous():
+        same = part.untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
+        if not same or part.data_ptr() != ends or not part.is_contiguous():
             return torch.cat(parts)
         ends += part.numel() * part.element_size()
     return first.as_strided((sum(map(len, parts)), *first.shape[1:]), first.stride())
 
 
-# Adds the bias within the product, where linear() sums onto a copy of it: twice as fast in bfloat16.
-_WITH_BIAS = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
+def _with_bias() -> Any:
+    """oneDNN's product that adds the bias within, where linear() sums onto a copy of it: twice as fast in bfloat16.
+    None where this build or this processor hasn't got it.
+    """
+    try:
+        return torch.ops.mkldnn._linear_pointwise if torch.ops.mkldnn._is_mkldnn_bf16_supported() else None
+    except (AttributeError, RuntimeError):
+        return None
+
+
+_WITH_BIAS = _with_bias()
 
 
 def _linear(values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -123,16 +135,17 @@ class _Layer(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, settings: Settings, *weights: Tensor) -> Tensor:
         q, q_bias, k, k_bias, v, v_bias, o, o_bias, norm, norm_bias, *rest = weights
         up, up_bias, down, down_bias, last, last_bias = rest
-        size, epsilon, rate = hidden.shape[-1:], settings.epsilon, settings.rate
+        size, epsilons, rates = hidden.shape[-1:], settings.epsilons, settings.rates
+        keep = settings.keep and any(ctx.needs_input_grad)
         projected = _linear(hidden, _joined((q, k, v)), _joined((q_bias, k_bias, v_bias)))
-        context, attention = attend(projected, settings.layouts, settings.heads, settings.attention_rate)
-        first, first_mask = _added(_linear(context, o, o_bias), hidden, rate)
-        middle, *first_moments = torch.native_layer_norm(first, size, norm, norm_bias, epsilon)
+        context, attention = attend(projected, settings.layouts, settings.heads, settings.attention_rate, keep=keep)
+        first, first_mask = _added(_linear(context, o, o_bias), hidden, rates[0])
+        middle, *first_moments = torch.native_layer_norm(first, size, norm, norm_bias, epsilons[0])
         wide = _linear(middle, up, up_bias)
         active = functional.gelu(wide)
-        second, second_mask = _added(_linear(active, down, down_bias), middle, rate)
-        out, *second_moments = torch.native_layer_norm(second, size, last, last_bias, epsilon)
-        if any(ctx.needs_input_grad):
+        second, second_mask = _added(_linear(active, down, down_bias), middle, rates[1])
+        out, *second_moments = torch.native_layer_norm(second, size, last, last_bias, epsilons[1])
+        if keep:
             held = (hidden, context, first, *first_moments, middle, wide, active, second, *second_moments)
             ctx.save_for_backward(*held, *weights, *attention.tensors)
             ctx.settings, ctx.attention = settings, attention.without_tensors()
@@ -145,7 +158,7 @@ class _Layer(torch.autograd.Function):
             ctx.saved_tensors
         )
         (q, _, k, _, v, _, o, _, norm, norm_bias, up, _, down, _, last, last_bias), tensors = rest[:16], rest[16:]
-        learns, rate = ctx.needs_input_grad[2:], ctx.settings.rate
+        learns, rates = ctx.needs_input_grad[2:], ctx.settings.rates
         found: list[Tensor | None] = [None] * 16
 
         def to_weights(place: int, gradient: Tensor, values: Tensor) -> None:
@@ -163,12 +176,12 @@ class _Layer(torch.autograd.Function):
             return back
 
         to_second = through_norm(14, gradient, second, mean_2, scale_2, last, last_bias)
-        to_down = _spared(to_second, ctx.masks[1], rate)
+        to_down = _spared(to_second, ctx.masks[1], rates[1])
         to_weights(12, to_down, active)
         to_wide = torch.ops.aten.gelu_backward(to_down @ down, wide)
         to_weights(10, to_wide, middle)
         to_first = through_norm(8, (to_wide @ up).add_(to_second), first, mean_1, scale_1, norm, norm_bias)
-        to_o = _spared(to_first, ctx.masks[0], rate)
+        to_o = _spared(to_first, ctx.masks[0], rates[0])
         to_weights(6, to_o, context)
         if not (ctx.needs_input_grad[0] or any(learns[:6])):
             return (None, None, *found)

@@ -163,10 +163,10 @@ def batches(
 ) -> Iterator[tuple[list[int], NDArray[np.int64], NDArray[np.int64]]]:
     """Batches of texts (token ids) of one width: which rows they are, their ids and mask ``[rows or more, width]``.
 
-    Texts of different `width` never share a batch, so that no text's answer depends on what it was batched with: a
-    longer padding changes the order of sums, and rounding to 8 bits can magnify that. There are few shapes in all, for
-    an engine prepares itself for each new one (60 ms and 7 MB in OpenVINO); odd numbers of rows are filled up with
-    empty ones. ``longest`` is the bundle's length, to which texts were cut.
+    Texts of different `width` never share a batch, so that no text's answer depends on what it was batched with (but
+    for the last bit of torch's): a longer padding changes the order of sums, and rounding to 8 bits can magnify that.
+    Shapes are few, since an engine prepares itself for each new one (60 ms and 7 MB in OpenVINO); odd numbers
+    of rows are filled up with empty ones. ``longest`` is the bundle's length, to which texts were cut.
     """
     import numpy as np
 

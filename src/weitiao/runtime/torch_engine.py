@@ -30,6 +30,7 @@ def load_forward(bundle: Bundle, threads: int | None = None) -> Forward:
         network = Network.load(bundle.path, task_of(info.task).outputs(info), info.pooling)
     except (BaseModelError, OSError, ValueError, RuntimeError, KeyError) as error:
         raise BundleError(say("{path} can't be loaded with PyTorch: {why}", path=bundle.path, why=error)) from None
+    network.requires_grad_(False)  # who asks for the gradient of words (reasons) doesn't want that of weights
     network.pack()
     return TorchForward(network.eval(), bf16=info.precision == "bf16")
 
