@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 
 import weitiao  # noqa: E402
 from weitiao.errors import RecipeError  # noqa: E402
+from weitiao.pretrained.dropping import masks  # noqa: E402
 from weitiao.pretrained.half import Half  # noqa: E402
 from weitiao.tasks.losses import cross_entropy as loss_of  # noqa: E402
 from weitiao.tuning.batches import Batch, collate  # noqa: E402
@@ -140,6 +141,7 @@ def test_the_loop_adds_them_weighted(network: Callable[..., Any], encoded: Any, 
         if packs:
             made.pack()
         torch.manual_seed(3)
+        masks.renew()
         mean = gradients(made, [batch], 12, LOSS, Half(made, bf16=False), terms)
         assert mean == pytest.approx(np.log(2), abs=0.1), "the figure shown is the task's own loss"
         found.append(torch.cat([p.grad.flatten() for p in made.parameters() if p.grad is not None]))

@@ -24,8 +24,13 @@ def term(network: Network, batch: Batch, features: Tensor, logits: Tensor, loss:
     words = network.words(batch.input_ids)
     start = words.detach().requires_grad_(True)
     there = batch.attention_mask.unsqueeze(-1)
+    learning = [p for p in network.parameters() if p.requires_grad]
+    for parameter in learning:  # a layer in one operation computes their gradients too, asked for or not
+        parameter.requires_grad_(False)
     clean = loss(network.answer(start, batch.attention_mask).float(), batch)
     slope = torch.autograd.grad(clean, start)[0].float() * there
+    for parameter in learning:
+        parameter.requires_grad_(True)
     size = (start.detach().float() * there).flatten(1).norm(dim=1)
     factor = PUSH * size / slope.flatten(1).norm(dim=1).clamp(min=TINY)
     pushed = words + (slope * factor[:, None, None]).to(words.dtype)
