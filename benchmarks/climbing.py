@@ -44,7 +44,7 @@ def climb(train: str, test: str, folder: Path, **call: Any) -> dict[str, Any]:
         "seconds": seconds,
         "n": {name: climbed[f"n_{name}"] for name in ("train", "dev", "unlabelled")} | {"test": measured["n"]},
         "rungs": rungs,
-        "skipped": climbed["skipped"],
+        "skipped": [{**each, "why": each["why"].replace(f"{folder}/", "")} for each in climbed["skipped"]],
     }
 
 
