@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from weitiao.pretrained.dropping import masks
 
-STEP = 32  # widths are multiples of it: over rows of other widths softmax in bfloat16 takes three times as long
+STEP = 32  # widths are multiples of it: over rows of other widths softmax in bfloat16 takes at least twice as long
 CHUNK = 2_000_000  # attention weights at a time: what stays in a processor's cache between two passes
 FAR = -1e30  # weight 0 after softmax; -inf would make rows of padding, which see nothing else, not a number
 
@@ -86,6 +86,7 @@ class Attention:
 
     layouts: list[Rows]
     rate: float
+    scale: float
     tensors: list[Tensor]
     masks: list[Tensor | None]
 
@@ -126,15 +127,15 @@ def attend(
     what stands there (another token's values) changes nothing. Without ``keep`` there is no way back.
     """
     size = projected.shape[1] // (3 * heads)
+    scale = size**-0.5 if scale is None else scale
+    biases = [layout.bias for layout in layouts] if biases is None else biases
     found, tensors, drops = [], [], []
-    for number, (layout, own) in enumerate(
-        zip(layouts, projected.split([each.tokens for each in layouts]), strict=True)
-    ):
-        bias = layout.bias if biases is None else biases[number]
+    parts = projected.split([each.tokens for each in layouts])
+    for layout, own, bias in zip(layouts, parts, biases, strict=True):
         laid = own.index_select(0, layout.taken).view(layout.rows, layout.width, 3, heads, size)
         laid = laid.permute(2, 0, 3, 1, 4).contiguous()
         query, key, value = laid.unbind()
-        query.mul_(size**-0.5 if scale is None else scale)
+        query.mul_(scale)
         out = torch.empty_like(value)
         tensors += [laid] if keep else []
         for some in _parts(layout, heads):
@@ -149,10 +150,10 @@ def attend(
                 drops.append(mask)
         together = out.transpose(1, 2).reshape(-1, heads * size).index_select(0, layout.kept)
         found.append(together.mul_(1 / (1 - rate)) if rate else together)
-    return (found[0] if len(found) == 1 else torch.cat(found)), Attention(layouts, rate, tensors, drops)
+    return (found[0] if len(found) == 1 else torch.cat(found)), Attention(layouts, rate, scale, tensors, drops)
 
 
-def attend_back(gradient: Tensor, attention: Attention, scale: float | None = None) -> Tensor:
+def attend_back(gradient: Tensor, attention: Attention) -> Tensor:
     """The gradient of ``projected``, of that of what `attend` found."""
     tensors, drops = iter(attention.tensors), iter(attention.masks)
     found = []
@@ -176,7 +177,7 @@ def attend_back(gradient: Tensor, attention: Attention, scale: float | None = No
             to_scores = torch._softmax_backward_data(to_weights, weights, -1, weights.dtype)
             torch.bmm(to_scores, key[some].flatten(0, 1), out=to_query[some].flatten(0, 1))
             torch.bmm(to_scores.transpose(1, 2), query[some].flatten(0, 1), out=to_key[some].flatten(0, 1))
-        to_query.mul_(size**-0.5 if scale is None else scale)
+        to_query.mul_(attention.scale)
         together = to_laid.permute(1, 3, 0, 2, 4).reshape(layout.rows * width, 3 * heads * size)
         found.append(together.index_select(0, layout.kept))
     return found[0] if len(found) == 1 else torch.cat(found)
@@ -185,16 +186,22 @@ def attend_back(gradient: Tensor, attention: Attention, scale: float | None = No
 class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, projected: Tensor, layouts: list[Rows], heads: int, rate: float, scale: float, biases: list[Tensor]
+        ctx: Any,
+        projected: Tensor,
+        layouts: list[Rows],
+        heads: int,
+        rate: float,
+        scale: float | None,
+        biases: list[Tensor],
     ) -> Tensor:
         found, attention = attend(projected, layouts, heads, rate, scale, biases)
         ctx.save_for_backward(*attention.tensors)
-        ctx.attention, ctx.scale = attention.without_tensors(), scale
+        ctx.attention = attention.without_tensors()
         return found
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return attend_back(gradient, ctx.attention.with_tensors(ctx.saved_tensors), ctx.scale), *[None] * 5
+        return attend_back(gradient, ctx.attention.with_tensors(ctx.saved_tensors)), *[None] * 5
 
 
 def packed_attention(  # noqa: PLR0913  what transformers hands over
@@ -220,6 +227,5 @@ def packed_attention(  # noqa: PLR0913  what transformers hands over
     projected = torch.cat([each[0].transpose(0, 1).flatten(1) for each in parts], 1)
     causal = bool(getattr(module, "is_causal", False))
     biases = [layout.bias_within(sliding_window, causal=causal) for layout in layouts]
-    scale = size**-0.5 if scaling is None else scaling
-    found: Tensor = _Attention.apply(projected, layouts, heads, dropout, scale, biases)  # type: ignore[no-untyped-call]
+    found: Tensor = _Attention.apply(projected, layouts, heads, dropout, scaling, biases)  # type: ignore[no-untyped-call]
     return found.view(1, -1, heads, size), None

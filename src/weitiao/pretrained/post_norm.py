@@ -34,7 +34,7 @@ class Settings:
 
 def replace_layers(encoder: nn.Module) -> list[nn.Module]:
     """Let every layer of BERT's kind under ``encoder`` compute as one operation; returns those layers."""
-    layers = [module for module in encoder.modules() if hasattr(module, "intermediate") and _parts(module)]
+    layers = [module for module in encoder.modules() if _parts(module)]
     for layer in layers:
         layer.forward = partial(_forward, layer, layer.forward)
     return layers
