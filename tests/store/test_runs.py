@@ -6,7 +6,9 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +286,19 @@ with open_store(url) as store:
             runs.promote(store, name, "production", verify=lambda path, digest: None)
 print("done")
 """
+
+
+def test_many_open_a_new_file_in_the_same_moment(tmp_path: Path) -> None:
+    """SQLite doesn't wait by itself where two of them change the file's journal mode."""
+    together = threading.Barrier(3)
+
+    def open_all(_: int) -> None:
+        for number in range(60):
+            together.wait(timeout=20)
+            open_store(tmp_path / f"{number}.db").close()
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(open_all, range(3)))
 
 
 def test_two_processes_write_at_once_from_the_first_moment(url: str, tmp_path: Path) -> None:
