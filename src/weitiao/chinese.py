@@ -702,6 +702,9 @@ CHINESE: dict[str, str] = {
     "95% interval": "95% 置信区间",
     "Term": "术语",
     "Meaning": "含义",
+    # evaluation/rejection.py
+    "{name} = {value}: expected a share between 0 and 1.": "{name} = {value}：应为 0 与 1 之间的比例。",
+    "A threshold is chosen by one finite score a question, and whether its answer is right; {scores} scores came, and {answers} answers.": "阈值的选择需要每个问题一个有限的分数，以及回答是否正确；收到 {scores} 个分数、{answers} 个回答。",
     # evaluation/sections.py
     "No rows were held out for testing: how good the answers are is not known.": "没有留出测试数据，模型效果未知。",
     "Overview": "总览",
