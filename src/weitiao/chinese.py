@@ -46,6 +46,11 @@ CHINESE: dict[str, str] = {
     "{figure} missing": "没有 {figure} 的数据",
     "{figure} above {bound}": "{figure} 高于 {bound}",
     "{figure} below {bound}": "{figure} 低于 {bound}",
+    # apps/support/intents.py
+    "it was changed": "内容被改动过",
+    "{folder} holds no intents that can be used: {why}. Train them again.": "{folder} 中没有可用的意图：{why}。请重新训练。",
+    "{folder} was trained on another base than {base}. Train it again.": "{folder} 是用另一个基座训练的，而不是 {base}。请重新训练。",
+    "Intents are learned from examples of at least two; {count} came.": "学习意图至少需要两个意图的例句；收到 {count} 个。",
     # bundle/as_run.py
     "{path}: its recipe and report can't be read: {why}": "{path}：无法读取其配方和报告：{why}",
     # bundle/manifest.py
@@ -186,7 +191,7 @@ CHINESE: dict[str, str] = {
     "Its database, if not in a file.": "服务的数据库（不在文件中时）。",
     "Make a key; it is shown once.": "创建密钥；只显示一次。",
     "Who will use it.": "由谁使用。",
-    "predict, metrics or admin; may be repeated.": "predict、metrics 或 admin；可重复使用。",
+    "predict, metrics, agent or admin; may be repeated.": "predict、metrics、agent 或 admin；可重复使用。",
     "Most requests a minute.": "每分钟最多请求数。",
     "Most texts a day (UTC).": "每天最多文本条数（UTC）。",
     "Days that it is valid; for ever without.": "有效天数；不指定则永久有效。",
