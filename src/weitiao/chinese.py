@@ -779,6 +779,26 @@ CHINESE: dict[str, str] = {
     # machine.py
     "Other programs keep {share:.0%} of the processor busy: training may be many times slower. Stop them, or start Python with OMP_WAIT_POLICY=PASSIVE.": "其他程序占用了 {share:.0%} 的处理器：训练可能会慢很多倍。请停止这些程序，或在启动 Python 时设置 OMP_WAIT_POLICY=PASSIVE。",
     "Other programs keep {share:.0%} of the processor busy: our threads give way to them (OMP_WAIT_POLICY=PASSIVE), and this will take longer than on an idle machine.": "其他程序占用了 {share:.0%} 的处理器：本程序的线程会让出处理器（OMP_WAIT_POLICY=PASSIVE），用时会比空闲的机器更长。",
+    # index/documents.py
+    "more than {count} documents": "文档超过 {count} 个",
+    "no known format; known are {known}": "不支持的格式；支持：{known}",
+    "a link that leads out of the folder of documents": "链接指向了文档文件夹之外",
+    "no ordinary file": "不是普通文件",
+    "more than {megabytes} MB": "超过 {megabytes} MB",
+    "can't be read: {why}": "无法读取：{why}",
+    "there is no text in it": "其中没有文字",
+    "only its first {count} characters were read": "只读取了开头 {count} 个字符",
+    "it unpacks to more than {megabytes} MB": "解压后超过 {megabytes} MB",
+    "it is no text: it holds zero bytes": "不是文本文件：含有零字节",
+    "its text is neither UTF-8 nor GB18030": "文本编码既不是 UTF-8 也不是 GB18030",
+    # index/index.py
+    "{folder} is no folder of documents.": "{folder} 不是文档文件夹。",
+    # index/kept.py
+    "The index of documents can't be kept in {folder}: {why}.": "文档索引无法保存到 {folder}：{why}。",
+    # index/read_pdf.py
+    "it is protected by a password": "有密码保护",
+    # index/read_table.py
+    "it needs the columns {question} and {answer} in its first row": "首行需要有 {question} 和 {answer} 两列",
     # plans/ladder.py
     "It takes longer than {rung}, for which there is no time.": "它比 {rung} 更耗时，而 {rung} 已经没有时间。",
     "Without another base to teach: {why}": "没有另一个基座来教：{why}",

@@ -4,6 +4,7 @@
     ├── DataError                a table can't be read, or what it holds can't be used
     ├── BaseModelError           a pretrained base is unknown, damaged or out of reach
     ├── RecipeError              settings that are unknown, out of range or contradict each other
+    ├── ProjectError             an application's project has faults
     ├── BundleError              a bundle is damaged, unsafe or made for something else
     ├── StoreError               the database of a service can't be opened or used
     ├── ServiceError             a service can't be reached, or refuses a request
@@ -42,6 +43,14 @@ class RecipeError(WeitiaoError):
 
 class BundleError(WeitiaoError):
     """A bundle is damaged, unsafe or made for something else."""
+
+
+class ProjectError(WeitiaoError):
+    """An application's project has faults; ``faults`` are all of them, each with its place."""
+
+    def __init__(self, message: str, faults: list[str] | None = None) -> None:
+        super().__init__(message)
+        self.faults = faults or []
 
 
 class StoreError(WeitiaoError):

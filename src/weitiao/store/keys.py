@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from weitiao.store.database import Store
     from weitiao.store.tables import Key
 
-SCOPES = ("predict", "metrics", "admin")
+SCOPES = ("predict", "metrics", "agent", "admin")
 FRESH_SECONDS = 1.0  # how long a revoked key may still be taken for valid
 _NOBODY = "0" * 64
 

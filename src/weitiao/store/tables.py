@@ -5,7 +5,8 @@ Times are seconds since 1970 (UTC) as floats: the same in SQLite and PostgreSQL,
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import text as sql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -169,6 +170,63 @@ class Promotion(Row):
     __table_args__ = (
         Index(
             "promotions_in_force", "name", "stage", unique=True,
-            sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL"),
+            sqlite_where=sql("ended_at IS NULL"), postgresql_where=sql("ended_at IS NULL"),
+        ),
+    )  # fmt: skip
+
+
+class Conversation(Row):
+    """One customer's conversation with a bot and, perhaps, a person.
+
+    ``secret_sha256`` is the hash of what the customer's side shows to go on. ``status`` is "bot", "waiting" (for a
+    person), "agent" (a person answers; ``agent`` says who) or "closed"; ``state`` is the bot's memory, ``turns`` counts
+    its changes, so that two messages at once don't both build on the same one.
+    """
+
+    __tablename__ = "conversations"
+
+    id: Mapped[str] = mapped_column(String(24), primary_key=True)
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    channel: Mapped[str] = mapped_column(String(40))
+    customer: Mapped[str] = mapped_column(String(200))
+    status: Mapped[str] = mapped_column(String(10), default="bot")
+    priority: Mapped[int] = mapped_column(Integer, default=0)
+    agent: Mapped[str | None] = mapped_column(String(200))
+    state: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    turns: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[float] = mapped_column(Float)
+    updated_at: Mapped[float] = mapped_column(Float)
+    waiting_at: Mapped[float | None] = mapped_column(Float)
+
+    __table_args__ = (
+        Index("conversations_queue", "status", "priority", "waiting_at"),
+        Index("conversations_customer", "channel", "customer"),
+        Index("conversations_updated", "updated_at"),
+    )
+
+
+class Message(Row):
+    """One message of a conversation, in the order of ``number``.
+
+    ``author`` is "customer", "bot", "agent" or "note" (for agents only). ``given_id`` is the sender's own id of it: a
+    message that comes again is answered with what was answered before. ``act`` and ``details`` say what the bot did.
+    """
+
+    __tablename__ = "messages"
+
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    author: Mapped[str] = mapped_column(String(10))
+    text: Mapped[str] = mapped_column(Text)
+    at: Mapped[float] = mapped_column(Float)
+    given_id: Mapped[str | None] = mapped_column(String(64))
+    act: Mapped[str | None] = mapped_column(String(12))
+    details: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    rating: Mapped[int | None] = mapped_column(Integer)
+
+    __table_args__ = (
+        Index(
+            "messages_given", "conversation_id", "given_id", unique=True,
+            sqlite_where=sql("given_id IS NOT NULL"), postgresql_where=sql("given_id IS NOT NULL"),
         ),
     )  # fmt: skip

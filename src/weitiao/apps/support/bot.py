@@ -1,0 +1,477 @@
+"""One turn of the bot: what a message does to what it knows, and what it answers. Nothing is written or sent here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from weitiao.apps.support import cues, phrases
+from weitiao.apps.support.desk import BOT, NOTE, Outcome, Said
+from weitiao.apps.support.hours import when_open
+from weitiao.apps.support.memory import Memory
+from weitiao.apps.support.project import Intent, Project
+from weitiao.apps.support.slots import Found, find
+from weitiao.apps.support.text import clauses, has_word, plain, says_anything, sentences, spoken
+from weitiao.languages import speaking
+
+ANSWERS = ("answer", "found", "small_talk")
+MOST_AT_ONCE = 3  # intents of one message that are answered
+CLOSE = 0.25  # probability from which an intent may be meant
+BOTH = 0.6  # that the likeliest few must have together to be offered
+OFFERED = 3
+KNOWN = 0.5
+SHORT_LATIN, SHORT_HAN = 4, 6  # words, characters that are left of a message that only goes on with the last one
+
+
+class Guess(Protocol):
+    """As `intents.Guess`."""
+
+    ranked: tuple[tuple[str, float], ...]
+    sure: bool
+    known: float
+
+
+class Guesser(Protocol):
+    """As `intents.Intents`."""
+
+    def guess(self, texts: Sequence[str]) -> Sequence[Guess]:
+        """One Guess for each text."""
+
+
+class Finder(Protocol):
+    """As `index.Index`."""
+
+    def answer(self, question: str) -> Any:
+        """The best passage as a `Hit`, None where nothing answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """A project with what understands its customers. ``clock`` tells the time."""
+
+    project: Project
+    intents: Guesser
+    index: Finder | None = None
+    clock: Callable[[], datetime] = datetime.now  # noqa: DTZ - replaced below by the firm's own
+
+    def now(self) -> datetime:
+        """The time at the firm."""
+        return self.clock()
+
+    def respond(self, state: dict[str, Any], text: str) -> Outcome:
+        """What follows from a customer's ``text``; ``state`` is that of the outcome before, empty at first."""
+        memory = Memory.of(state)
+        message = plain(text)
+        memory.language = spoken(message, memory.language or self.project.settings.languages[0])
+        with speaking(memory.language):
+            turn = _Turn(self, memory, message)
+            turn.run()
+        return Outcome(turn.said, memory.model_dump(), memory.status, memory.priority)
+
+
+def firm_clock(project: Project) -> Callable[[], datetime]:
+    """The time at the firm, without a zone."""
+    zone = ZoneInfo(project.settings.hours.zone)
+    return lambda: datetime.now(zone).replace(tzinfo=None)
+
+
+@dataclass(slots=True)
+class _Turn:
+    bot: Bot
+    memory: Memory
+    text: str
+    said: list[Said] = field(default_factory=list)
+    guesses: dict[str, Guess] = field(default_factory=dict)
+
+    @property
+    def project(self) -> Project:
+        return self.bot.project
+
+    def run(self) -> None:
+        """Answer, by the first way that applies."""
+        rules = self.project.settings.rules
+        if has_word(self.text, self._words(rules.angry)) and self.memory.priority == "normal":
+            self.memory.priority = "high"
+        if has_word(self.text, self._words(rules.urgent)):
+            self.memory.priority = "urgent"
+            self._hand_over("risk")
+        elif has_word(self.text, self._words(rules.person)):
+            self._hand_over("wish")
+        elif not says_anything(self.text):
+            self._clarify()
+        else:
+            _ = self._pick() or self._correct() or self._fill() or self._go_on() or self._understand()
+
+    # Ways to understand a message, each telling whether it applied.
+
+    def _pick(self) -> bool:
+        """One of the choices that were offered."""
+        memory = self.memory
+        choices, slot = memory.choices, memory.choices_of
+        if not choices:
+            return False
+        memory.offer([])
+        if cues.NEITHER.search(self.text):
+            if slot:
+                return False
+            memory.rivals = []
+            self._clarify()
+            return True
+        chosen = self._chosen(choices, slot)
+        if chosen is None:
+            return False
+        if slot:
+            memory.hold(slot, chosen)
+            self._serve([memory.intent])
+        else:
+            memory.rivals = [each for each in choices if each != chosen]
+            self._serve([chosen])
+        return True
+
+    def _chosen(self, choices: list[str], slot: str) -> str | None:
+        place = cues.ordinal(self.text, len(choices))
+        if place is not None:
+            return choices[place]
+        if slot:
+            named = [value for value in self._find(slot, asked=True).values if value in choices]
+            return named[0] if named else None
+        if cues.YES.match(self.text) and len(choices) == 1:
+            return choices[0]
+        named = [name for name in choices if _overlaps(self.text, self._title(name))]
+        if len(named) == 1:
+            return named[0]
+        ranked = [name for name, share in self._guess(self.text).ranked if name in choices and share >= CLOSE]
+        return ranked[0] if ranked else None
+
+    def _correct(self) -> bool:
+        """Something said before was wrong, or the other one was meant."""
+        memory = self.memory
+        other = cues.OTHER.search(self.text)
+        if not (other or cues.CORRECTION.match(self.text) or cues.ANYWHERE.search(self.text)):
+            return False
+        intent = self._intent(memory.intent)
+        if not intent:
+            return False
+        changed = False
+        for slot in intent.slots:
+            values = self._find(slot, asked=slot == memory.asked or slot in memory.slots).values
+            new = [value for value in values if value != memory.slots.get(slot)]
+            if new:
+                for value in values:
+                    memory.name(slot, value)
+                memory.hold(slot, new[-1])
+                changed = True
+        if changed:
+            self._serve([memory.intent])
+            return True
+        guess = self._guess(self.text)
+        if guess.sure and guess.ranked[0][0] != memory.intent and not other:
+            return False
+        if other:
+            for slot in intent.slots:
+                others = [value for value in memory.named.get(slot, []) if value != memory.slots.get(slot)]
+                if others:
+                    memory.hold(slot, others[-1])
+                    self._serve([memory.intent])
+                    return True
+            if memory.rivals:
+                chosen, memory.rivals = memory.rivals[0], [memory.intent, *memory.rivals[1:]]
+                self._serve([chosen])
+                return True
+            held = [slot for slot in intent.slots if slot in memory.slots]
+            if held:
+                del memory.slots[held[0]]
+                self._serve([memory.intent])
+                return True
+        return False
+
+    def _fill(self) -> bool:
+        """The answer to what was asked for."""
+        memory = self.memory
+        slot = memory.asked
+        if not slot:
+            return False
+        found = self._find(slot, asked=True)
+        if found.values:
+            if len(found.values) > 1:
+                self._choose_value(slot, found.values)
+                return True
+            memory.hold(slot, found.values[0])
+            memory.failures = 0
+            self._serve([memory.intent, *self._besides(found)])
+            return True
+        guess = self._best()
+        name = guess.ranked[0][0]
+        if guess.sure and self._intent(name) and name != memory.intent:
+            intent, subject = self.project.intents[name], memory.intent
+            if intent.small_talk:
+                self._small_talk(name)
+                self._ask(subject, slot)
+            else:
+                self._serve([name, subject])
+            return True
+        if found.wrong:
+            self._failed(lambda: self._ask(memory.intent, slot, phrases.not_right(found.wrong)))
+            return True
+        if cues.UNKNOWN.search(self.text):
+            self._failed(lambda: self._ask(memory.intent, slot))
+            return True
+        if self._look_up():
+            self._ask(memory.intent, slot)
+            return True
+        if self._go_on():
+            return True
+        self._failed(lambda: self._ask(memory.intent, slot, phrases.not_understood_shortly()))
+        return True
+
+    def _besides(self, found: Found) -> list[str]:
+        """What else a message asks for that fills a slot."""
+        rest = self.text
+        for start, end in sorted(found.spans, reverse=True):
+            rest = rest[:start] + " " + rest[end:]
+        names = []
+        for part in clauses(rest):
+            if len(part) < 6:
+                continue
+            guess = self._guess(part)
+            name = guess.ranked[0][0]
+            if guess.sure and name != self.memory.intent and not self.project.intents[name].small_talk:
+                names.append(name)
+        return list(dict.fromkeys(names))[: MOST_AT_ONCE - 1]
+
+    def _go_on(self) -> bool:
+        """ "And in blue?": the subject stays, a value changes."""
+        memory = self.memory
+        intent = self._intent(memory.intent)
+        if not intent or not intent.slots:
+            return False
+        found = {slot: self._find(slot, asked=False) for slot in intent.slots}
+        found = {slot: each for slot, each in found.items() if each.values}
+        if not found:
+            return False
+        rest = self.text
+        for start, end in sorted((span for each in found.values() for span in each.spans), reverse=True):
+            rest = rest[:start] + " " + rest[end:]
+        words, han = re.findall(r"[A-Za-z']+", rest), re.findall("[\u3400-\u9fff]", rest)
+        short = len(words) <= SHORT_LATIN and len(han) <= SHORT_HAN
+        guess = self._guess(self.text)
+        elsewhere = guess.sure and guess.ranked[0][0] != memory.intent
+        if not short or (elsewhere and not cues.GOING_ON.search(self.text)):
+            return False
+        for slot, each in found.items():
+            for value in each.values:
+                memory.hold(slot, value)
+        self._serve([memory.intent])
+        return True
+
+    def _understand(self) -> bool:
+        """A question of its own."""
+        names = self._meant()
+        if names:
+            guess = self._best()
+            self.memory.rivals = [name for name, _ in guess.ranked[1:3]] if len(names) == 1 else []
+            self._serve(names)
+            return True
+        if close := self._close():
+            self._choose_intent(close)
+        elif not self._look_up():
+            self._clarify()
+        return True
+
+    # What a message means.
+
+    def _guess(self, text: str) -> Guess:
+        if text not in self.guesses:
+            self.guesses[text] = self.bot.intents.guess([text])[0]
+        return self.guesses[text]
+
+    def _best(self) -> Guess:
+        """The guess at the whole message; at its surest sentence where the whole isn't sure."""
+        whole = self._guess(self.text)
+        if whole.sure:
+            return whole
+        return max(
+            (self._guess(part) for part in (self.text, *sentences(self.text)[:6])),
+            key=lambda guess: (guess.sure, guess.ranked[0][1]),
+        )
+
+    def _meant(self) -> list[str]:
+        """The intents that the message surely has, in the order in which they are said."""
+        pieces = clauses(self.text)[:8]
+        texts = list(dict.fromkeys([self.text, *sentences(self.text)[:6], *pieces]))
+        for text, guess in zip(texts, self.bot.intents.guess(texts), strict=True):
+            self.guesses[text] = guess
+        whole = self.guesses[self.text]
+        by_part = {}
+        for part in pieces:
+            guess = self.guesses[part]
+            if guess.sure:
+                by_part.setdefault(guess.ranked[0][0], part)
+        parts = [name for name in by_part if not self.project.intents[name].small_talk]
+        first = whole.ranked[0][0]
+        if len(parts) > 1 and (not whole.sure or first in parts):
+            return parts[:MOST_AT_ONCE]
+        if whole.sure and not (self.project.intents[first].small_talk and parts):
+            return [first]
+        if parts:
+            return parts[:1]
+        if whole.sure:
+            return [first]
+        sure = [guess.ranked[0][0] for text, guess in self.guesses.items() if guess.sure and text in texts]
+        serious = [name for name in sure if not self.project.intents[name].small_talk]
+        if serious:
+            return serious[:1]
+        return sure[:1] if len(pieces) <= 1 else []
+
+    def _close(self) -> list[str]:
+        """Intents that the message may have, where they are few."""
+        guess = self._guess(self.text)
+        close = [(name, share) for name, share in guess.ranked[:OFFERED] if share >= CLOSE]
+        if guess.known < KNOWN or len(close) < 2 or sum(share for _, share in close) < BOTH:
+            return []
+        return [name for name, _ in close if not self.project.intents[name].small_talk]
+
+    # What is answered.
+
+    def _serve(self, names: list[str]) -> None:
+        """Answer these intents; the first that lacks a slot asks for it, and the rest wait."""
+        memory = self.memory
+        memory.asked, memory.failures = "", 0
+        names = list(dict.fromkeys(name for name in [*names, *memory.waiting] if self._intent(name)))
+        memory.waiting = []
+        for place, name in enumerate(names):
+            intent = self.project.intents[name]
+            if intent.small_talk:
+                self._small_talk(name)
+                continue
+            memory.intent = name
+            several = self._take_slots(intent)
+            if several:
+                memory.waiting = names[place + 1 :]
+                self._choose_value(several, self._find(several, asked=False).values)
+                return
+            lacking = [slot for slot in intent.slots if slot not in memory.slots]
+            if lacking:
+                memory.waiting = names[place + 1 :]
+                wrong = self._find(lacking[0], asked=False).wrong
+                self._ask(name, lacking[0], phrases.not_right(wrong) if wrong else "")
+                return
+            self._say(self._filled(intent), "answer", intent=name)
+            if intent.hand_over:
+                self._hand_over("intent")
+                return
+
+    def _take_slots(self, intent: Intent) -> str:
+        """Take the message's values for the intent's slots; the slot that it has several values for, if any."""
+        for slot in intent.slots:
+            values = self._find(slot, asked=False).values
+            for value in values:
+                self.memory.name(slot, value)
+            if len(values) > 1 and self.memory.slots.get(slot) not in values:
+                return slot
+            if len(values) == 1:
+                self.memory.hold(slot, values[0])
+        return ""
+
+    def _small_talk(self, name: str) -> None:
+        self._say(self._filled(self.project.intents[name]), "small_talk", intent=name)
+
+    def _ask(self, name: str, slot: str, before: str = "") -> None:
+        self.memory.intent, self.memory.asked = name, slot
+        question = self.project.slots[slot].ask[self._language()]
+        self._say(" ".join(part for part in (before, question) if part), "ask", intent=name, slot=slot)
+
+    def _choose_value(self, slot: str, values: Sequence[str]) -> None:
+        for value in values:
+            self.memory.name(slot, value)
+        self.memory.offer(list(values), slot)
+        self.memory.asked = slot
+        named = [self.project.slots[slot].named(value, self._language()) for value in values]
+        self._say(phrases.which(named), "choose", intent=self.memory.intent, slot=slot, choices=named)
+
+    def _choose_intent(self, names: list[str]) -> None:
+        self.memory.offer(names)
+        self.memory.asked = ""
+        titles = [self._title(name) for name in names]
+        self._say(phrases.which_intent(titles), "choose", choices=titles, intents=names)
+
+    def _look_up(self) -> bool:
+        """Answer from the documents, with the source; whether they hold an answer."""
+        hit = self.bot.index.answer(self.text) if self.bot.index else None
+        if not hit:
+            return False
+        passage = hit.passage
+        self.memory.failures = 0
+        self._say(
+            phrases.from_documents(passage.text, passage.source), "found",
+            source=passage.source, title=passage.title, place=passage.place, score=round(float(hit.score), 4),
+        )  # fmt: skip
+        return True
+
+    def _clarify(self) -> None:
+        self._failed(lambda: self._say(phrases.not_understood(), "clarify"))
+
+    def _failed(self, ask: Callable[[], None]) -> None:
+        """Not understood: ``ask`` once more, or hand over after too many times in a row."""
+        self.memory.failures += 1
+        if self.memory.failures >= self.project.settings.failures:
+            self._hand_over("failures")
+        else:
+            ask()
+
+    def _hand_over(self, why: str) -> None:
+        memory = self.memory
+        memory.status, memory.asked, memory.waiting = "waiting", "", []
+        memory.offer([])
+        opens = when_open(self.project.settings.hours, self.bot.now())
+        self._say(phrases.handed_over(opens), "hand_over", why=why)
+        guess = self._guess(self.text) if says_anything(self.text) else None
+        subject = memory.intent or (guess.ranked[0][0] if guess and guess.known >= KNOWN else "")
+        note = phrases.summary(why, self._title(subject) if subject else "", memory.slots, memory.priority)
+        ranked = [[name, round(share, 3)] for name, share in guess.ranked[:OFFERED]] if guess else []
+        self.said.append(Said(NOTE, note, None, {"why": why, "guess": ranked, "slots": memory.slots}))
+
+    def _say(self, text: str, act: str, **details: Any) -> None:
+        if act in ANSWERS:
+            self.memory.given += 1
+        self.said.append(Said(BOT, text, act, {"language": self._language(), **details}))
+
+    # Small things.
+
+    def _filled(self, intent: Intent) -> str:
+        language = self._language()
+        variants = intent.answer.get(language) or next(iter(intent.answer.values()))
+        slots = self.project.slots
+        values = {
+            name: slots[name].named(value, language) for name, value in self.memory.slots.items() if name in slots
+        }
+        settings = self.project.settings
+        return variants[self.memory.given % len(variants)].format(**values, firm=settings.name.get(language, ""))
+
+    def _find(self, slot: str, asked: bool) -> Found:
+        return find(self.text, self.project.slots[slot], self.bot.now(), asked)
+
+    def _intent(self, name: str) -> Intent | None:
+        return self.project.intents.get(name)
+
+    def _title(self, name: str) -> str:
+        title = self.project.intents[name].title
+        return title.get(self._language()) or next(iter(title.values()))
+
+    def _words(self, by_language: dict[Any, list[str]]) -> list[str]:
+        return [word for words in by_language.values() for word in words]
+
+    def _language(self) -> Any:
+        languages = self.project.settings.languages
+        return self.memory.language if self.memory.language in languages else languages[0]
+
+
+def _overlaps(text: str, title: str) -> bool:
+    """Whether a short answer names a choice by some of its words."""
+    from rapidfuzz import fuzz
+
+    return fuzz.partial_ratio(text.casefold(), title.casefold()) >= 80 and len(text) <= 3 * len(title)  # noqa: PLR2004

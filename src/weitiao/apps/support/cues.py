@@ -1,0 +1,61 @@
+"""Words by which a message says what it does to the one before: corrects it, chooses, goes on with it."""
+
+from __future__ import annotations
+
+import re
+
+CORRECTION = re.compile(
+    r"^(?:no+\b|nope|nah|not (?:that|this|the)|sorry|oops|wait|actually|correction|i mean|i meant|rather|wrong|my mistake"
+    r"|不对|不是|错了|搞错|打错|写错|说错|等等|等一下|我是说|我说的是|更正|应该是|纠正|哦不|啊不|弄错|报错|看错|抱歉|不好意思)",
+    re.IGNORECASE,
+)
+ANYWHERE = re.compile(
+    r"\b(?:i meant|my mistake|i mistyped|that'?s wrong|wrong (?:order|number|one)|instead of|should be|correct(?:ion| number))\b"
+    r"|打错|写错|说错|搞错|弄错|报错|看错|输错|应该是|我说的是|更正",
+    re.IGNORECASE,
+)
+OTHER = re.compile(
+    r"\b(?:the )?other (?:one|order|product|colou?r|number)\b|\bnot (?:that|this) one\b|\bthe (?:first|second|former|latter|previous) one\b"
+    r"|另一个|另外一个|另外那|另一|别的那|前一个|前面那|刚才那个|那个不是|不是这个|不是那个",
+    re.IGNORECASE,
+)
+GOING_ON = re.compile(
+    r"^(?:and|what about|how about|what if|or|same|also|then|in|for|ok(?:ay)?,? (?:and|what about))\b|^(?:那|那么|还有|换成|再|要是|如果是|换|同样)"
+    r"|(?:呢|咧|行吗|可以吗|有吗|有没有)[?？]?$",
+    re.IGNORECASE,
+)
+NEITHER = re.compile(
+    r"\b(?:neither|none(?: of (?:these|those|them))?|not (?:any|either)|something else|no,? (?:neither|none))\b"
+    r"|都不是|都不对|不是这些|没有一个|两个都不|哪个都不|都不|其他问题|别的问题",
+    re.IGNORECASE,
+)
+YES = re.compile(
+    r"^(?:yes|yep|yeah|yup|sure|right|correct|exactly|ok(?:ay)?|please do|对|对的|是|是的|嗯+|好的?|没错|可以)[\s!！。.,，]*$",
+    re.IGNORECASE,
+)
+NO = re.compile(r"^(?:no|nope|nah|不|不是|不要|没有)[\s!！。.,，]*$", re.IGNORECASE)
+UNKNOWN = re.compile(
+    r"\b(?:don'?t (?:know|have|remember)|do not (?:know|have|remember)|can'?t find|no idea|not sure|lost it|forgot(?:ten)?|where (?:do|can) i find)\b"
+    r"|不知道|不记得|忘了|忘记|找不到|没有订单号|不清楚|在哪(?:里|儿)?(?:看|找)",
+    re.IGNORECASE,
+)
+_ORDINALS = (
+    re.compile(r"^(?:the )?(?:first|former|1st|1|one|a|一|甲)(?: one)?\W*$|第一|前者|前面的|前一个|(?<!\d)1[.)、]", re.IGNORECASE),
+    re.compile(r"^(?:the )?(?:second|latter|2nd|2|two|b|二|两)(?: one)?\W*$|第二|后者|后面的|后一个|(?<!\d)2[.)、]", re.IGNORECASE),
+    re.compile(r"^(?:the )?(?:third|3rd|3|three|c|三)(?: one)?\W*$|第三|(?<!\d)3[.)、]", re.IGNORECASE),
+)  # fmt: skip
+_SPOKEN_ORDINALS = (
+    re.compile(r"\b(?:the )?(?:first|former|1st|number (?:1|one)|option (?:1|one))\b", re.IGNORECASE),
+    re.compile(r"\b(?:the )?(?:second|latter|2nd|number (?:2|two)|option (?:2|two))\b", re.IGNORECASE),
+    re.compile(r"\b(?:the )?(?:third|3rd|number (?:3|three)|option (?:3|three))\b", re.IGNORECASE),
+)
+_LAST = re.compile(r"\b(?:the )?last(?: one)?\b|最后", re.IGNORECASE)
+
+
+def ordinal(text: str, count: int) -> int | None:
+    """Which of ``count`` things ``text`` names by its place, from 0; None where it names none."""
+    for table in (_ORDINALS, _SPOKEN_ORDINALS):
+        for place, pattern in enumerate(table[:count]):
+            if pattern.search(text):
+                return place
+    return count - 1 if _LAST.search(text) else None

@@ -1,0 +1,57 @@
+"""What the bot remembers of a conversation between two messages."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Priority = Literal["normal", "high", "urgent"]
+
+
+class Memory(BaseModel):
+    """The state of a conversation.
+
+    ``intent`` is the subject at hand and ``asked`` the slot that was asked for last; ``waiting`` are intents of the
+    same message that come after it. ``slots`` are the values that hold, ``named`` all that were said, by slot, the
+    newest last. ``choices`` were offered last: intents, or values of the slot ``choices_of``. ``rivals`` are what the
+    last message may have meant instead. ``failures`` counts messages in a row that weren't understood, ``given`` the
+    answers so far.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    language: str = ""
+    intent: str = ""
+    asked: str = ""
+    waiting: list[str] = []
+    slots: dict[str, str] = {}
+    named: dict[str, list[str]] = {}
+    choices: list[str] = []
+    choices_of: str = ""
+    rivals: list[str] = []
+    failures: int = 0
+    given: int = 0
+    priority: Priority = "normal"
+    status: Literal["bot", "waiting"] = "bot"
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> Memory:
+        """The memory that was kept as ``state``; an empty one for nothing."""
+        return cls.model_validate(state)
+
+    def hold(self, slot: str, value: str) -> None:
+        """``value`` holds for ``slot`` from now on."""
+        self.slots[slot] = value
+        self.name(slot, value)
+
+    def name(self, slot: str, value: str) -> None:
+        """``value`` was said."""
+        said = self.named.setdefault(slot, [])
+        if value in said:
+            said.remove(value)
+        said.append(value)
+
+    def offer(self, choices: list[str], slot: str = "") -> None:
+        """``choices`` were offered: intents, or values of ``slot``."""
+        self.choices, self.choices_of = choices, slot

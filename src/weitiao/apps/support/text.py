@@ -1,0 +1,69 @@
+"""What a message is reduced to before it is understood."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from typing import Any
+
+from weitiao.data.language import language
+
+LONGEST = 2_000  # characters that are read of a message
+_BLANKS = re.compile(r"\s+")
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad]")
+_ENDS = re.compile(r"(?<=[。！？!?；;…\n])\s*|(?<=[a-z]{2}\.)\s+")
+_JOINTS = re.compile(
+    r"[，,]?\s*(?:\b(?:and also|and then|also|by the way|btw|plus|another thing|oh and|and)\b|另外|还有|顺便问一下|顺便|同时|以及|再问一下|，|, )\s*[，,]?",
+    re.IGNORECASE,
+)
+
+
+def plain(text: str) -> str:
+    """``text`` in half width and simplified characters, its blanks single, at most `LONGEST` characters."""
+    found = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text[: 4 * LONGEST]))
+    if language(found) == "zh":
+        found = _simplifier().convert(found)
+    return _BLANKS.sub(" ", found).strip()[:LONGEST]
+
+
+def spoken(text: str, before: str) -> str:
+    """The language of a message, "zh" or "en"; ``before`` where it tells none."""
+    return found if (found := language(text)) in ("en", "zh") else before
+
+
+def says_anything(text: str) -> bool:
+    """Whether there is a letter or a digit in it."""
+    return any(character.isalnum() for character in text)
+
+
+def sentences(text: str) -> list[str]:
+    """``text`` cut at the ends of sentences."""
+    return [part for part in (piece.strip() for piece in _ENDS.split(text)) if says_anything(part)]
+
+
+def clauses(text: str) -> list[str]:
+    """``text`` cut where a further thing may begin: at the ends of sentences, at "and", "also", "另外" and commas."""
+    pieces = (piece for sentence in sentences(text) for piece in _JOINTS.split(sentence))
+    return [part for part in (piece.strip(" ,，.。") for piece in pieces) if says_anything(part)]
+
+
+def has_word(text: str, words: list[str]) -> bool:
+    """Whether one of ``words`` stands in ``text``, without case; English ones as whole words."""
+    small = text.casefold()
+    return any(_finder(word).search(small) for word in words if word.strip())
+
+
+@cache
+def _finder(word: str) -> re.Pattern[str]:
+    small = plain(word).casefold()
+    start = r"(?<![a-z0-9])" if small[:1].isascii() else ""
+    end = r"(?![a-z0-9])" if small[-1:].isascii() else ""
+    return re.compile(start + re.escape(small).replace(r"\ ", r"\s+") + end)
+
+
+@cache
+def _simplifier() -> Any:
+    import opencc
+
+    return opencc.OpenCC("t2s")
