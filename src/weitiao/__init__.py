@@ -24,7 +24,9 @@ _WHERE = {
     "evaluate": "weitiao.evaluation.evaluate",
     "explain": "weitiao.evaluation.explain",
     "ladder": "weitiao.plans.ladder",
+    "open_encoder": "weitiao.runtime.encoder",
     "open_engine": "weitiao.runtime",
+    "open_index": "weitiao.index",
     "open_store": "weitiao.store",
     "predict": "weitiao.runtime.predict",
     "serve": "weitiao.serving.serve",
@@ -47,9 +49,11 @@ if TYPE_CHECKING:
     from weitiao.errors import ServiceError, WeitiaoError
     from weitiao.evaluation.evaluate import evaluate
     from weitiao.evaluation.explain import explain
+    from weitiao.index import open_index
     from weitiao.journey import demo
     from weitiao.plans.ladder import ladder
     from weitiao.runtime import Engine, open_engine
+    from weitiao.runtime.encoder import open_encoder
     from weitiao.runtime.predict import predict
     from weitiao.serving.serve import serve
     from weitiao.store import open_store, runs

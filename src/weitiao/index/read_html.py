@@ -1,0 +1,124 @@
+"""HTML documents: what a reader of the page sees, by headings. Scripts, styles, forms' fields and menus are dropped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from weitiao.errors import require
+from weitiao.index.documents import decoded
+from weitiao.index.passages import Block
+
+DROPPED = (
+    "script, style, noscript, template, nav, svg, iframe, object, embed, canvas, select, textarea, input, head, "
+    "[hidden], [aria-hidden=true]"
+)
+HEADINGS = {f"h{level}": level for level in range(1, 7)}
+BLOCKS = frozenset(
+    [
+        "p",
+        "li",
+        "tr",
+        "pre",
+        "dt",
+        "dd",
+        "div",
+        "section",
+        "article",
+        "main",
+        "header",
+        "footer",
+        "aside",
+        "blockquote",
+        "figcaption",
+        "caption",
+        "summary",
+        "body",
+        "table",
+        "ul",
+        "ol",
+        "dl",
+        "form",
+        "fieldset",
+        "address",
+        "details",
+    ]
+) | frozenset(HEADINGS)
+CELLS = frozenset(("td", "th", "br"))
+DEEPEST = 64  # parents looked at for the block that a text is in: pages nested deeper than that are no documents
+SEPARATOR = " › "
+_CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?\s*([\w-]{2,20})", re.IGNORECASE)
+
+
+def read(path: Path) -> Iterator[Block]:
+    """The blocks of the page at ``path``. Raises DocumentFault."""
+    raw = path.read_bytes()
+    named = _CHARSET.search(raw[:4096])
+    try:
+        text = raw.decode(named[1].decode()) if named else decoded(raw)
+    except (LookupError, UnicodeDecodeError):
+        text = decoded(raw)
+    yield from blocks(text)
+
+
+def blocks(html: str) -> Iterator[Block]:
+    """The blocks of a page; a heading's ``id`` is their place."""
+    tree = require("selectolax.lexbor", "support").LexborHTMLParser(html)
+    named = tree.css_first("title")
+    above: list[tuple[int, str]] = []
+    if named is not None and tree.css_first("h1") is None and (title := _tidy(named.text())):
+        above.append((0, title))
+    for node in tree.css(DROPPED):
+        node.decompose()
+    place = ""
+    for tag, text, anchor in _runs(tree.body):
+        if level := HEADINGS.get(tag):
+            above = [*(each for each in above if each[0] < level), (level, text)]
+            place = f"#{anchor}" if anchor else ""
+        else:
+            yield Block(text, SEPARATOR.join(name for _, name in above), place)
+
+
+def _runs(body: Any) -> Iterator[tuple[str, str, str]]:
+    """Every stretch of text within one block element: its tag, the text, its id."""
+    if body is None:
+        return
+    parts: list[str] = []
+    current: Any = None
+
+    def run() -> Iterator[tuple[str, str, str]]:
+        if current is not None and (text := _tidy("".join(parts))):
+            yield current.tag, text, str((current.attributes or {}).get("id") or "")
+        parts.clear()
+
+    for node in body.traverse(include_text=True):
+        if node.tag in CELLS:
+            parts.append(" ")
+        if node.tag != "-text":
+            continue
+        holder = _holder(node)
+        if current is None or holder.mem_id != current.mem_id:
+            yield from run()
+            current = holder
+        parts.append(node.text_content or "")
+    yield from run()
+
+
+def _holder(node: Any) -> Any:
+    """The block element around ``node``; a paragraph within a table's row or a list's item counts as that."""
+    found = None
+    for _ in range(DEEPEST):
+        if node.parent is None or node.tag == "body":
+            break
+        node = node.parent
+        if node.tag in BLOCKS and found is None:
+            found = node
+        if node.tag in ("tr", "li", *HEADINGS):
+            return node
+    return found if found is not None else node
+
+
+def _tidy(text: str) -> str:
+    return " ".join(text.split())
