@@ -3,5 +3,6 @@
 from weitiao.index.documents import Fault
 from weitiao.index.index import Changes, Hit, Index, open_index
 from weitiao.index.passages import Passage
+from weitiao.index.ranking import Clues
 
-__all__ = ["Changes", "Fault", "Hit", "Index", "Passage", "open_index"]
+__all__ = ["Changes", "Clues", "Fault", "Hit", "Index", "Passage", "open_index"]

@@ -17,8 +17,8 @@ from weitiao.index import kept as keeping
 from weitiao.index.documents import Fault, files, read_document
 from weitiao.index.kept import Kept
 from weitiao.index.passages import MOST_SENTENCES, Passage, sentences
-from weitiao.index.ranking import certainty, ranked
-from weitiao.index.snapshot import Snapshot, terms_of
+from weitiao.index.ranking import Clues, found_by
+from weitiao.index.snapshot import Snapshot, Terms, terms_of
 from weitiao.languages import say
 
 if TYPE_CHECKING:
@@ -32,10 +32,15 @@ SURE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage that was found, and its ``score``: the higher, the better."""
+    """A passage that was found, its ``score``, the higher the better, and why: its ``clues``.
+
+    The score is how sure it is that the passage answers the question, 0 to 1; of searches by words or meaning alone, it
+    is BM25 or the cosine, and there are no clues.
+    """
 
     passage: Passage
     score: float
+    clues: Clues | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class _Document:
     digest: str
     name: str
     kept: Kept
-    terms: tuple[tuple[str, ...], ...]
+    terms: tuple[Terms, ...]
 
 
 class Index:
@@ -89,23 +94,15 @@ class Index:
         ``way``: by "words" (BM25) or "meaning" (cosine of vectors) alone, or by both, fused and ranked again.
         """
         snapshot = self._state[0]
-        if not len(snapshot.passages) or k < 1:
+        if not snapshot.passages or k < 1 or not question.strip():
             return []
-        rows, scores = ranked(snapshot, question, self._vector(question), k, way)
-        return [Hit(snapshot.passages[row], float(score)) for row, score in zip(rows, scores, strict=True)]
+        found = found_by(snapshot, question, self._encode([question], "query")[0], k, way)
+        return [Hit(snapshot.passages[row], score, clues) for row, score, clues in found]
 
     def answer(self, question: str) -> Hit | None:
-        """The passage that answers ``question``, scored by how sure that is (0 to 1); None where no passage does."""
-        hit = self.best(question)
-        return hit if hit is not None and hit.score >= SURE else None
-
-    def best(self, question: str) -> Hit | None:
-        """As `answer`, whether it is sure or not; None only where there is no passage at all."""
-        snapshot = self._state[0]
-        if not len(snapshot.passages) or not question.strip():
-            return None
-        row, sure = certainty(snapshot, question, self._vector(question))
-        return Hit(snapshot.passages[row], sure)
+        """The passage that answers ``question``; None where it isn't at least as likely as not that one does."""
+        hits = self.search(question, 1)
+        return hits[0] if hits and hits[0].score >= SURE else None
 
     def refresh(self) -> Changes:
         """Take in what was added to the folder, changed there or removed; searches meanwhile see what was before.
@@ -135,10 +132,6 @@ class Index:
                 keeping.drop_others(self._cache, {each.name for each in after.values()})
             return changes
 
-    def _vector(self, question: str) -> NDArray[np.float32]:
-        vector: NDArray[np.float32] = self._encode([question], "query")[0]
-        return vector
-
     def _document(self, source: str, path: Path, before: _Document | None) -> _Document:
         sign = _sign(os.stat(path))
         if before is not None and before.sign == sign:
@@ -151,7 +144,7 @@ class Index:
         if kept is None:
             kept = self._made(source, path)
             keeping.save(self._cache, name, kept)
-        return _Document(sign, digest, name, kept, tuple(tuple(terms_of(each)) for each in kept.passages))
+        return _Document(sign, digest, name, kept, tuple(map(terms_of, kept.passages)))
 
     def _made(self, source: str, path: Path) -> Kept:
         passages, fault = read_document(path, source)

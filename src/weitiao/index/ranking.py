@@ -1,42 +1,87 @@
-"""Which passages answer a question best, and how sure it is that the best one does."""
+"""Which passages answer a question best, and how sure that is.
+
+Candidates are the best by BM25 and the best by the cosine of vectors. Each is then looked at more closely: `Clues`.
+One linear function of the clues both ranks the candidates and, through a sigmoid, says how sure it is that a passage
+answers the question; docs/decisions/0021 says on what its constants were fitted.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weitiao.index.snapshot import Snapshot
-from weitiao.index.words import words
+from weitiao.index.words import chinese, words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CANDIDATES = 30
+# what each clue weighs, and the sum from which a passage is taken to answer
+MEANING, SENTENCE, WORDS, BACKGROUND, ACROSS, LEAST = 32.0, 74.0, 10.0, -67.0, 5.0, 41.0
+USUAL, USUAL_COUNT = 0.76, 20  # the background before any passage is known, and how many passages outweigh it
 
 
-def ranked(
+@dataclass(frozen=True, slots=True)
+class Clues:
+    """Why a passage was found.
+
+    ``meaning``: the cosine of question and passage; ``sentence``: of the question and the passage's nearest sentence;
+    ``words``: the share of what the question's words say that two sentences in a row hold, rare words counting more;
+    ``background``: the mean cosine of the question and all passages in that language; ``across``: question and passage
+    are in different languages, so that words say nothing.
+    """
+
+    meaning: float
+    sentence: float
+    words: float
+    background: float
+    across: bool
+
+    @property
+    def total(self) -> float:
+        """The sum of all, above 0 for a passage that is taken to answer."""
+        told = ACROSS if self.across else WORDS * self.words
+        return MEANING * self.meaning + SENTENCE * self.sentence + told + BACKGROUND * self.background - LEAST
+
+
+def found_by(
     snapshot: Snapshot, question: str, vector: NDArray[np.float32], k: int, way: str
-) -> tuple[list[int], NDArray[np.float64]]:
-    """The rows of the best ``k`` passages and their scores."""
+) -> list[tuple[int, float, Clues | None]]:
+    """The best ``k`` passages, the best first: row, score, clues (with the way "hybrid")."""
+    terms = words(question)
     if way != "hybrid":
-        scores = snapshot.by_words(words(question)) if way == "words" else snapshot.by_meaning(vector)
-        rows = best(scores, k)
-        return rows.tolist(), scores[rows].astype(np.float64)
-    by_words, by_meaning = snapshot.by_words(words(question)), snapshot.by_meaning(vector)
-    rows = np.union1d(best(by_words, CANDIDATES), best(by_meaning, CANDIDATES))
-    score = (
-        by_words[rows] / max(1e-6, by_words.max()) + 10 * by_meaning[rows] + 10 * snapshot.best_sentence(vector, rows)
-    )
-    order = np.argsort(-score, kind="stable")[:k]
-    return rows[order].tolist(), score[order].astype(np.float64)
+        scores = snapshot.by_words(terms) if way == "words" else snapshot.by_meaning(vector)
+        return [(int(row), float(scores[row]), None) for row in best(scores, k)]
+    by_words, by_meaning = snapshot.by_words(terms), snapshot.by_meaning(vector)
+    some = max(k, CANDIDATES)
+    rows = np.union1d(best(by_words, some), best(by_meaning, some))
+    found = zip(rows.tolist(), _clues(snapshot, question, terms, vector, rows, by_meaning[rows]), strict=True)
+    ordered = sorted(found, key=lambda each: (-each[1].total, each[0]))[:k]
+    return [(row, float(1 / (1 + np.exp(-clues.total))), clues) for row, clues in ordered]
 
 
-def certainty(snapshot: Snapshot, question: str, vector: NDArray[np.float32]) -> tuple[int, float]:
-    """The row of the best passage, and how sure it is that it answers ``question``: 0 to 1."""
-    rows, _ = ranked(snapshot, question, vector, 1, "hybrid")
-    cosine = float(snapshot.by_meaning(vector)[rows[0]])
-    return rows[0], float(1 / (1 + np.exp(-60 * (cosine - 0.82))))
+def _clues(
+    snapshot: Snapshot,
+    question: str,
+    terms: list[str],
+    vector: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    meaning: NDArray[np.float32],
+) -> list[Clues]:
+    asked = chinese(question)
+    sentence, held = snapshot.best_sentence(vector, rows), snapshot.best_words(terms, rows)
+    background = {
+        language: (count * float(mean @ vector) + USUAL_COUNT * USUAL) / (count + USUAL_COUNT)
+        for language, (count, mean) in snapshot.means.items()
+    }
+    languages = snapshot.in_chinese[rows].tolist()
+    return [
+        Clues(float(meaning[at]), float(sentence[at]), float(held[at]), background[language], language != asked)
+        for at, language in enumerate(languages)
+    ]
 
 
 def best(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:

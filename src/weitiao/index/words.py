@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 import unicodedata
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ _WORD = re.compile(
     r"|(?P<other>[^\W_]+(?:['’.\-][^\W_]+)*)"
 )
 _INNER = re.compile(r"['’.\-]")
+_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
+_LETTER = re.compile("[A-Za-z\u00c0-\u024f\u0370-\u04ff]")
 _TURN = threading.Lock()
 
 
@@ -26,7 +29,12 @@ def plain(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The terms of ``text``: stems of words in letters, and of Chinese every character and every two neighbours."""
-    return list(_terms(text))
+    return [sys.intern(term) for term in _terms(text)]
+
+
+def chinese(text: str) -> bool:
+    """Whether ``text`` is Chinese rather than in letters: a Han character says as much as three letters."""
+    return 3 * len(_HAN.findall(text)) > len(_LETTER.findall(text))
 
 
 def _terms(text: str) -> Iterator[str]:
