@@ -2,21 +2,27 @@
 
 A folder of intents:
 
-    rejection.json        `Calibration`: the intents, where answers are sent from, and how that was measured
-    intents.safetensors   a linear head on the frozen base's vectors, and the examples' vectors
+    rejection.json        `Calibration`: the intents, from where on answers are sent, and how that was measured
+    intents.safetensors   a linear head on the frozen base's vectors, and the examples' directions
+    bundle/               a tuned network, where there was time for one
 
-From a shop's few examples a head is solved for on a frozen base, in seconds.
+From a shop's few examples a head is solved for on a frozen base, in seconds; it and the nearest examples answer
+together, by the mean of their probabilities. With minutes the ladder tunes a network besides, which joins them. Where
+nothing was tuned, the threshold stands on answers to examples by a head and by neighbours that don't know them; else on
+questions held out from all.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,24 +30,26 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from weitiao.bundle import check_free
 from weitiao.bundle.write import refusals_told
-from weitiao.errors import BundleError, DataError, require
-from weitiao.evaluation.rejection import BUDGET, DELTA, choose_threshold
+from weitiao.data.language import language
+from weitiao.data.write import open_writer
+from weitiao.errors import BundleError, DataError, RecipeError, require
+from weitiao.evaluation.certainty import Array, Floats, directions, energy, likeness, standardised, vote
+from weitiao.evaluation.rejection import BUDGET, DELTA, choose_threshold, questions_needed
 from weitiao.files import sha256_of, unfinished
 from weitiao.languages import say
+from weitiao.runtime import Engine, open_engine
 from weitiao.tasks.classify import fit_temperature, probabilities
+from weitiao.tuning.probe import FOLDS, Places, Probe, best_penalty, dealt, left_out, solve
 
-if TYPE_CHECKING:
-    Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
-CALIBRATION, TENSORS = "rejection.json", "intents.safetensors"
-BASE = "e5-small"
+CALIBRATION, TENSORS, BUNDLE = "rejection.json", "intents.safetensors", "bundle"
+BASE, ENGLISH = "e5-small", "minilm"
 SHOWN = 5
-FOLDS = 5
-PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0)  # inverse strengths
-NEIGHBOURS = 3
-STRANGE = 0.05  # of known questions look stranger than what is taken for known
-
-Array = NDArray[np.floating]
+STRANGE = 0.08  # of known questions are taken for unknown; fewer, and more unknown ones are answered
+HELD, MOST_HELD, TIMES_NEEDED = 0.15, 0.3, 3  # questions held out for the threshold, where a network is tuned
+LADDER = 0.8  # of the minutes
+AT_ONCE = 512  # messages that are compared with all examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +68,13 @@ class Guess:
 
 
 class Calibration(BaseModel):
-    """rejection.json: where answers are sent from, how that was measured, and what was measured.
+    """rejection.json: from where on answers are sent, how that was measured, and what was measured.
 
-    ``how`` is "cross-validated" (each example was answered by a head that hadn't learned it) or "held out".
-    ``accuracy``, ``answered`` and ``wrong`` are shares of the ``questions``; the rest as in
-    `evaluation.rejection.Rejection`. A message is known where its likeness is ``known_from`` or more.
+    ``how`` is "cross-validated" (each example was answered by a head that hadn't learned it; the one in use has
+    learned more) or "held out". ``accuracy``, ``answered`` and ``wrong`` are shares of the ``questions``: answered at
+    all rightly, sent, sent wrongly; ``bound``, ``certified`` and ``needed`` as in `evaluation.rejection.Rejection`.
+    ``centres`` are mean and deviation of each signal that says whether a message is known, which it is where their sum
+    is ``known_from`` or more. ``temperature`` is the head's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -73,6 +83,7 @@ class Calibration(BaseModel):
     labels: list[str] = Field(min_length=2)
     base: str
     base_sha256: str
+    bundle: str | None = None
     temperature: float = Field(gt=0, allow_inf_nan=False)
     how: Literal["cross-validated", "held out"]
     examples: int
@@ -86,10 +97,10 @@ class Calibration(BaseModel):
     bound: float
     certified: bool
     needed: int
+    centres: list[list[float]]
     known_from: float
-    known_scale: float = Field(gt=0, allow_inf_nan=False)
     seed: int
-    tensors_sha256: str
+    tensors_sha256: str = ""
 
 
 class Intents:
@@ -98,30 +109,72 @@ class Intents:
     ``calibration`` says what was measured of them; ``labels`` are their names.
     """
 
-    def __init__(self, calibration: Calibration, tensors: dict[str, Array], encode: Encode) -> None:
+    def __init__(self, calibration: Calibration, network: _Network, encode: Encode) -> None:
         self.calibration, self.labels = calibration, list(calibration.labels)
-        self._tensors, self._encode = tensors, encode
+        self._network, self._encode = network, encode
 
-    def guess(self, texts: Sequence[str]) -> list[Guess]:
-        """One Guess for each of ``texts``, in their order."""
+    def guess(self, texts: Sequence[str], vectors: NDArray[np.float32] | None = None) -> list[Guess]:
+        """One Guess for each of ``texts``, in their order; ``vectors`` are theirs, where the caller encoded them (as
+        questions, with the same base) already.
+        """
         if not len(texts):
             return []
-        told, vectors = self.calibration, self._encode(texts)
-        shares = probabilities(vectors @ self._tensors["weight"].T + self._tensors["bias"], told.temperature)
-        scores = shares.max(axis=1)
-        known = _squashed(
-            likeness(vectors, self._tensors["vectors"], self._tensors["mean"]), told.known_from, told.known_scale
-        )
+        told = self.calibration
+        shares, signals = self._network.seen(texts, self._encode(texts) if vectors is None else vectors)
+        known = _known(signals, told.centres, told.known_from)
         order = np.argsort(-shares, axis=1, kind="stable")[:, :SHOWN]
         return [
             Guess(
                 ranked=tuple((self.labels[place], float(row[place])) for place in places),
-                score=float(score),
-                sure=bool(score >= told.threshold and of_ours >= 0.5),
+                score=float(row[places[0]]),
+                sure=bool(row[places[0]] >= told.threshold and of_ours >= 0.5),
                 known=float(of_ours),
             )
-            for row, places, score, of_ours in zip(shares, order, scores, known, strict=True)
+            for row, places, of_ours in zip(shares, order, known, strict=True)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """What answers: the head on frozen vectors, the examples' directions and intents, and perhaps a tuned engine."""
+
+    probe: Probe
+    temperature: float
+    mean: Array
+    examples: Array
+    gold: Places
+    engine: Engine | None = None
+
+    def seen(self, texts: Sequence[str], vectors: Array) -> tuple[Floats, list[Floats]]:
+        """Probabilities [n, labels] of ``texts``, and the signals that say whether they are known."""
+        return self.judged(self.probe.logits(vectors), vectors, self.examples, self.gold, texts)
+
+    def judged(
+        self, logits: Array, vectors: Array, examples: Array, gold: Places, texts: Sequence[str]
+    ) -> tuple[Floats, list[Floats]]:
+        """The same from the head's ``logits``, and by other examples."""
+        members, more = [probabilities(logits, self.temperature)], []
+        if self.engine:
+            tuned, heat = self.engine.logits(texts), self.engine.bundle.info.temperature
+            members.append(probabilities(tuned, heat))
+            more.append(energy(tuned, heat))
+        labels = len(self.probe.bias)
+        shares, like = np.empty((len(vectors), labels)), np.empty(len(vectors))
+        ours = directions(vectors, self.mean)
+        for begin in range(0, len(ours), AT_ONCE):
+            some = slice(begin, begin + AT_ONCE)
+            cosines = ours[some] @ examples.T
+            votes = vote(cosines, gold, labels)
+            shares[some] = (votes + sum(member[some] for member in members)) / (1 + len(members))
+            like[some] = likeness(cosines, gold, shares[some].argmax(axis=1))
+        return shares, [like, shares.max(axis=1), *more]
+
+
+def _known(signals: list[Floats], centres: Sequence[Sequence[float]], known_from: float) -> Floats:
+    """0 to 1, 0.5 at ``known_from``."""
+    total = standardised(signals, centres) - known_from
+    result: Floats = 1 / (1 + np.exp(-np.clip(total, -30, 30)))
+    return result
 
 
 def open_intents(folder: str | PathLike[str], encode: Encode | None = None) -> Intents:
@@ -138,7 +191,7 @@ def open_intents(folder: str | PathLike[str], encode: Encode | None = None) -> I
         told = Calibration.model_validate_json((place / CALIBRATION).read_bytes())
         if sha256_of(place / TENSORS) != told.tensors_sha256:
             raise ValueError(say("it was changed"))
-        tensors = {name: values.astype(np.float32) for name, values in load_file(place / TENSORS).items()}
+        tensors = load_file(place / TENSORS)
     except (OSError, ValueError, ValidationError) as error:
         why = str(error).strip().partition("\n")[0]
         raise BundleError(
@@ -149,7 +202,12 @@ def open_intents(folder: str | PathLike[str], encode: Encode | None = None) -> I
         raise BundleError(
             say("{folder} was trained on another base than {base}. Train it again.", folder=place, base=told.base)
         )
-    return Intents(told, tensors, encode)
+    engine = open_engine(place / BUNDLE, told.bundle) if told.bundle else None
+    probe = Probe(tensors["weight"], tensors["bias"])
+    network = _Network(
+        probe, told.temperature, tensors["mean"], tensors["examples"].astype(np.float32), tensors["gold"], engine
+    )
+    return Intents(told, network, encode)
 
 
 def train_intents(
@@ -165,77 +223,55 @@ def train_intents(
 ) -> dict[str, Any]:
     """Learn intents from ``examples`` (text, intent) and write them to the folder ``out``.
 
-    Answers are sent where wrong ones keep to ``budget`` (of all questions) at confidence 1 - ``delta``. Returns what
-    rejection.json holds, with seconds and, by intent, the examples' counts. Raises DataError for fewer than two
-    intents; RecipeError, OutputError, BaseModelError, MissingExtraError.
+    Answers are sent where wrong ones keep to ``budget`` (of all questions) at confidence 1 - ``delta``. With
+    ``minutes`` a part of the examples is held out, and the ladder tunes ``base`` (default: "minilm" for English alone,
+    else "e5-small") for so long; a call that was cut short goes on. ``encode`` is the frozen base beside it, an
+    `Encoder`: default "e5-small", or without minutes ``base``. Returns what rejection.json holds, with seconds and
+    out. Raises DataError for fewer than two intents; RecipeError, OutputError, BaseModelError, MissingExtraError.
     """
     require("sklearn", "tune")
-    began = time.monotonic()
-    place = check_free(out)
+    began, place = time.monotonic(), check_free(out)
+    if minutes is not None and not minutes > 0:
+        raise RecipeError(say("{name} = {value}: expected more than 0.", name="minutes", value=minutes))
+    needed = questions_needed(budget, delta)
     texts, labels, gold = _read(examples)
-    encode = encode or _encoder(base or BASE)
+    frozen = base if base and minutes is None else BASE
+    encode = encode or _encoder(frozen)
     vectors = encode(texts)
-    folds = _folds(gold, seed)
-    penalty, logits = _cross_validated(vectors, gold, len(labels), folds)
-    temperature = fit_temperature(logits, gold)
-    weight, bias = _solve(vectors, gold, len(labels), penalty)
-    mean = vectors.mean(axis=0)
-    correct = logits.argmax(axis=1) == gold
-    found = choose_threshold(probabilities(logits, temperature).max(axis=1), correct, budget, delta)
-    like = np.empty(len(gold))
-    for fold in np.unique(folds):
-        out_of = folds == fold
-        like[out_of] = likeness(vectors[out_of], vectors[~out_of], mean)
-    tensors = {"weight": weight, "bias": bias, "mean": mean, "vectors": vectors.astype(np.float16)}
-    told = {
-        "labels": labels,
-        "base": base or BASE,
-        "base_sha256": str(getattr(encode, "sha256", "")),
-        "temperature": temperature,
-        "how": "cross-validated",
-        "examples": len(texts),
-        "accuracy": float(correct.mean()),
-        "known_from": float(np.quantile(like, STRANGE)),
-        "known_scale": max(float(like.std()) / 2, 1e-6),
-        "seed": seed,
-        **asdict(found),
-    }
-    _write(place, told, tensors)
+    told: dict[str, Any] = {"labels": labels, "base": getattr(encode, "name", frozen), "examples": len(texts)}
+    told |= {"base_sha256": getattr(encode, "sha256", ""), "seed": seed}
+    rows = _Rows(texts, vectors, gold, labels, seed)
+    if minutes is None:
+        network, (shares, signals), right = _solved(rows)
+        told["how"] = "cross-validated"
+    else:
+        held = _held_out(gold, needed, seed)
+        work = _climbed(rows.only(~held), place, minutes, base, seed)
+        network = _tuned(rows.only(~held), work)
+        asked = rows.only(held)
+        (shares, signals), right = network.seen(asked.texts, asked.vectors), asked.gold
+        told |= {"how": "held out", "examples": int((~held).sum())}
+    told |= {"temperature": network.temperature, **_calibrated(shares, signals, right, budget, delta)}
+    told = _write(place, told, network)
     return {**told, "out": str(place), "seconds": time.monotonic() - began}
 
 
-def likeness(vectors: Array, examples: Array, mean: Array) -> NDArray[np.float64]:
-    """The mean cosine of each of ``vectors`` [n, size] with its nearest ``examples`` [m, size], both seen from
-    ``mean`` [size]: vectors of a base often share most of their direction.
-    """
-    ours, theirs = _centred(vectors, mean), _centred(examples, mean)
-    nearest = min(NEIGHBOURS, len(theirs))
-    return np.concatenate(
-        [
-            np.partition(some @ theirs.T, -nearest, axis=1)[:, -nearest:].mean(axis=1, dtype=np.float64)
-            for some in np.array_split(ours, -(-len(ours) // 1024) or 1)
-        ]
-    )
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Examples: texts, their frozen vectors, the places of their intents among ``labels``."""
+
+    texts: list[str]
+    vectors: Array
+    gold: Places
+    labels: list[str]
+    seed: int
+
+    def only(self, these: NDArray[np.bool_]) -> _Rows:
+        texts = [text for text, chosen in zip(self.texts, these, strict=True) if chosen]
+        return _Rows(texts, self.vectors[these], self.gold[these], self.labels, self.seed)
 
 
-def _centred(vectors: Array, mean: Array) -> Array:
-    moved = np.asarray(vectors, np.float32) - mean
-    result: Array = moved / (np.linalg.norm(moved, axis=1, keepdims=True) + 1e-12)
-    return result
-
-
-def _squashed(values: Array, middle: float, scale: float) -> Array:
-    result: Array = 1 / (1 + np.exp(-np.clip((values - middle) / scale, -30, 30)))
-    return result
-
-
-def _encoder(base: str) -> Encode:
-    from weitiao.runtime.encoder import open_encoder
-
-    return open_encoder(base)
-
-
-def _read(examples: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], NDArray[np.int64]]:
+def _read(examples: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], Places]:
     """Distinct texts, the intents in order, and the place of each text's."""
     rows = list(dict.fromkeys((text.strip(), label) for text, label in examples if text.strip()))
     labels = sorted({label for _, label in rows})
@@ -245,61 +281,115 @@ def _read(examples: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], ND
     return [text for text, _ in rows], labels, np.array([places[label] for _, label in rows])
 
 
-def _folds(gold: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """The fold of each row: each intent's rows are dealt out in turn, so that as many folds as may be hold each."""
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(len(gold))
-    order = order[np.argsort(gold[order], kind="stable")]
-    folds = np.empty(len(gold), np.int64)
-    folds[order] = np.arange(len(gold)) % FOLDS
-    return folds
+def _solved(rows: _Rows) -> tuple[_Network, tuple[Floats, list[Floats]], Places]:
+    """A head on all examples; and what each of them looks like to a head, and examples, of the other folds."""
+    count, folds = len(rows.labels), dealt(rows.gold, FOLDS, rows.seed)
+    penalty = best_penalty(rows.vectors, rows.gold, count, folds)
+    logits = left_out(rows.vectors, rows.gold, count, folds, penalty)
+    network = _network(rows, penalty, fit_temperature(logits, rows.gold))
+    shares, signals = np.empty(logits.shape), [np.empty(len(folds)), np.empty(len(folds))]
+    for fold in np.unique(folds):
+        asked, others = folds == fold, folds != fold
+        shares[asked], found = network.judged(
+            logits[asked], rows.vectors[asked], network.examples[others], rows.gold[others], ()
+        )
+        for whole, some in zip(signals, found, strict=True):
+            whole[asked] = some
+    return network, (shares, signals), rows.gold
 
 
-def _solve(vectors: Array, gold: NDArray[np.int64], count: int, penalty: float) -> tuple[Array, Array]:
-    """Weight [count, size] and bias [count] of multinomial logistic regression; what isn't in ``gold`` gets none."""
-    from sklearn.linear_model import LogisticRegression
-
-    mean, scale = vectors.mean(axis=0), float(vectors.std()) + 1e-9
-    model = LogisticRegression(C=penalty / 100, max_iter=300, tol=1e-3).fit((vectors - mean) / scale, gold)
-    coefficients, intercepts = model.coef_, model.intercept_
-    if len(coefficients) == 1:  # two classes share one row in scikit-learn: logits (-z/2, z/2)
-        coefficients = np.concatenate([-coefficients, coefficients]) / 2
-        intercepts = np.concatenate([-intercepts, intercepts]) / 2
-    weight = np.zeros((count, vectors.shape[1]), np.float32)
-    bias = np.full(count, intercepts.min() - 10, np.float32)
-    weight[model.classes_] = coefficients / scale
-    bias[model.classes_] = intercepts - weight[model.classes_] @ mean
-    return weight, bias
+def _network(rows: _Rows, penalty: float, temperature: float, engine: Engine | None = None) -> _Network:
+    mean = rows.vectors.mean(axis=0)
+    probe = solve(rows.vectors, rows.gold, len(rows.labels), penalty)
+    return _Network(probe, temperature, mean, directions(rows.vectors, mean), rows.gold, engine)
 
 
-def _cross_validated(
-    vectors: Array, gold: NDArray[np.int64], count: int, folds: NDArray[np.int64]
-) -> tuple[float, Array]:
-    """The best penalty, and the logits [n, count] that each row has from a head that didn't learn from it."""
-    best: tuple[float, float, Array] | None = None
-    for penalty in PENALTIES:
-        logits = np.empty((len(gold), count), np.float32)
-        for fold in np.unique(folds):
-            out_of = folds == fold
-            weight, bias = _solve(vectors[~out_of], gold[~out_of], count, penalty)
-            logits[out_of] = vectors[out_of] @ weight.T + bias
-        accuracy = float((logits.argmax(axis=1) == gold).mean())
-        if best is None or accuracy > best[0]:
-            best = accuracy, penalty, logits
-    assert best
-    return best[1], best[2]
+def _held_out(gold: Places, needed: int, seed: int) -> NDArray[np.bool_]:
+    """Which rows are kept for the threshold: `HELD` of each intent's, more where that would certify nothing."""
+    share = min(MOST_HELD, max(HELD, TIMES_NEEDED * needed / len(gold)))
+    held = dealt(gold, 100, seed) < round(100 * share)
+    for place in np.unique(gold):  # an intent is learned from one example at least
+        if held[gold == place].all():
+            held[np.flatnonzero(gold == place)[0]] = False
+    return held
 
 
-def _write(place: Path, told: dict[str, Any], tensors: dict[str, Array]) -> None:
+def _climbed(rows: _Rows, place: Path, minutes: float, base: str | None, seed: int) -> Path:
+    """The bundle that the ladder recommends, in a folder beside ``place`` that is named by what it learned from."""
+    from weitiao.plans.ladder import ladder  # and with it what trains, which answering needs nothing of
+
+    base = base or (ENGLISH if all(language(text) != "zh" for text in rows.texts) else BASE)
+    pairs = [(text, rows.labels[at]) for text, at in zip(rows.texts, rows.gold.tolist(), strict=True)]
+    name = hashlib.sha256(json.dumps([pairs, base, seed]).encode()).hexdigest()[:12]
+    work = place.with_name(f"{place.name}-ladder-{name}")
+    table = work.with_name(work.name + ".csv")
+    with refusals_told(place), open_writer(str(table), ["text", "label"]) as file:
+        file.write([{"text": text, "label": label} for text, label in pairs])
+    call: dict[str, Any] = {"text": "text", "label": "label", "test": "", "base": base, "teacher": ""}
+    told = ladder(str(table), str(work), budget=60 * LADDER * minutes, seed=seed, resume=True, **call)
+    table.unlink(missing_ok=True)
+    return Path(told["recommended"]["bundle"])
+
+
+def _tuned(rows: _Rows, bundle: Path) -> _Network:
+    """The head on the examples and the tuned ``bundle``."""
+    engine = open_engine(bundle)
+    if engine.labels != rows.labels:
+        raise BundleError(say("{path} knows other labels than its examples do.", path=bundle))
+    folds = dealt(rows.gold, FOLDS, rows.seed)
+    penalty = best_penalty(rows.vectors, rows.gold, len(rows.labels), folds)
+    out = folds == 0
+    probe = solve(rows.vectors[~out], rows.gold[~out], len(rows.labels), penalty)
+    return _network(rows, penalty, fit_temperature(probe.logits(rows.vectors[out]), rows.gold[out]), engine)
+
+
+def _calibrated(shares: Floats, signals: list[Floats], gold: Places, budget: float, delta: float) -> dict[str, Any]:
+    """The threshold, and from where on a message is known, with what was measured.
+
+    The threshold is tested as if every question were taken for known: what holds then holds all the more for those
+    that are left.
+    """
+    correct, scores = shares.argmax(axis=1) == gold, shares.max(axis=1)
+    found = choose_threshold(scores, correct, budget, delta)
+    centres = [[float(each.mean()), max(float(each.std()), 1e-6)] for each in signals]
+    total = standardised(signals, centres)
+    known_from = float(np.quantile(total, STRANGE))
+    sent = (scores >= found.threshold) & (total >= known_from)
+    return {
+        **asdict(found),
+        "accuracy": float(correct.mean()),
+        "answered": float(sent.mean()),
+        "wrong": float((sent & ~correct).mean()),
+        "centres": centres,
+        "known_from": known_from,
+    }
+
+
+def _encoder(base: str) -> Encode:
+    from weitiao.runtime.encoder import open_encoder
+
+    return open_encoder(base)
+
+
+def _write(place: Path, told: dict[str, Any], network: _Network) -> dict[str, Any]:
     from safetensors.numpy import save_file
 
+    tensors = {"weight": network.probe.weight, "bias": network.probe.bias, "mean": network.mean.astype(np.float32)}
+    tensors |= {"examples": network.examples.astype(np.float16), "gold": network.gold.astype(np.int64)}
     with refusals_told(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         with unfinished(place, folder=True) as part:
             save_file({name: np.ascontiguousarray(values) for name, values in tensors.items()}, part / TENSORS)
+            if network.engine:
+                bundle = network.engine.bundle
+                shutil.copytree(bundle.path, part / BUNDLE)
+                told["bundle"] = bundle.digest
             calibration = Calibration(**told, tensors_sha256=sha256_of(part / TENSORS))
             written = json.dumps(calibration.model_dump(), ensure_ascii=False, indent=1)
             (part / CALIBRATION).write_text(written + "\n", encoding="utf-8")
             if place.is_dir():
                 place.rmdir()
             part.rename(place)
+    if network.engine:
+        shutil.rmtree(network.engine.bundle.path.parent, ignore_errors=True)
+    return calibration.model_dump()
