@@ -33,12 +33,15 @@ PROMISED = {
     "ladder": "function",
     "open_encoder": "function",
     "open_engine": "function",
+    "open_intents": "function",
     "open_index": "function",
     "open_store": "function",
     "predict": "function",
     "privacy": ModuleType,
+    "rejection": ModuleType,
     "runs": ModuleType,
     "serve": "function",
+    "train_intents": "function",
     "tune": "function",
 }
 HEAVY = {

@@ -26,27 +26,32 @@ _WHERE = {
     "ladder": "weitiao.plans.ladder",
     "open_encoder": "weitiao.runtime.encoder",
     "open_engine": "weitiao.runtime",
+    "open_intents": "weitiao.apps.support.intents",
     "open_index": "weitiao.index",
     "open_store": "weitiao.store",
     "predict": "weitiao.runtime.predict",
     "serve": "weitiao.serving.serve",
+    "train_intents": "weitiao.apps.support.intents",
     "tune": "weitiao.tuning.tune",
 }
 _ROOMS = {
     "alerts": "weitiao.alerts",
     "bundle": "weitiao.bundle",
     "privacy": "weitiao.privacy",
+    "rejection": "weitiao.evaluation.rejection",
     "runs": "weitiao.store.runs",
 }
 __all__ = sorted([*_WHERE, *_ROOMS])
 
 if TYPE_CHECKING:
     from weitiao import alerts, bundle, privacy
+    from weitiao.apps.support.intents import open_intents, train_intents
     from weitiao.bundle import Bundle
     from weitiao.client import Client
     from weitiao.compression.compress import compress
     from weitiao.diagnosis.doctor import doctor
     from weitiao.errors import ServiceError, WeitiaoError
+    from weitiao.evaluation import rejection
     from weitiao.evaluation.evaluate import evaluate
     from weitiao.evaluation.explain import explain
     from weitiao.index import open_index
