@@ -5,8 +5,8 @@ FOLDER holds.
 
 Folders of documents in three sizes are made of CMRC 2018's trial articles, DRCD's, six of SQuAD 2.0's and those of
 XQuAD's that aren't in SQuAD's file: a third of these in Chinese, a third in English, the rest in one language and
-asked about in the other. Two of five articles are left out. `fitted` says how. SQuAD's adversarial
-questions take no part.
+asked about in the other. Two of five articles are left out. `fitted` says how. SQuAD's
+adversarial questions take no part.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sklearn.linear_model import LogisticRegression
 
 import weitiao
 
+REFUSED = 0.05  # of answerable questions, in the mean over languages and sizes
 SIZES = (1.0, 0.3, 0.06)  # of the articles
 NAMES = ("MEANING", "SENTENCE", "WORDS", "BACKGROUND", "ACROSS")
 BACKGROUND = NAMES.index("BACKGROUND")
@@ -84,7 +85,8 @@ def fitted(rows: list[dict[str, Any]]) -> tuple[Any, float]:
     """Weights [clues] and the bar.
 
     First what ranks the right passage first (softmax over a question's passages); then what tells the first passages of
-    answerable questions from those of missing ones (logistic regression on that sum and the background).
+    answerable questions from those of missing ones (logistic regression on that sum and the background). The bar is
+    where `REFUSED` of the answerable questions, asked in their documents' language, are refused.
     """
     order = listwise([row for row in rows if row["right"] is not None])
     first = []
@@ -100,7 +102,11 @@ def fitted(rows: list[dict[str, Any]]) -> tuple[Any, float]:
     by_order, by_background = model.coef_[0] / scale
     weights = by_order * order
     weights[BACKGROUND] += by_background
-    return weights, -float(model.intercept_[0])
+    totals: dict[tuple[Any, ...], list[float]] = {}
+    for row in rows:
+        if row["kind"] == "answerable" and len(set(row["language"].split(" about "))) == 1:
+            totals.setdefault((row["language"], row["size"]), []).append((np.array(row["clues"]) @ weights).max())
+    return weights, float(np.mean([np.quantile(some, REFUSED) for some in totals.values()]))
 
 
 def listwise(rows: list[dict[str, Any]], ridge: float = 1e-3) -> Any:

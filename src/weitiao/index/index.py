@@ -18,6 +18,7 @@ from weitiao.index.documents import Fault, files, read_document
 from weitiao.index.kept import Kept
 from weitiao.index.passages import MOST_SENTENCES, Passage, sentences
 from weitiao.index.ranking import Clues, found_by
+from weitiao.index.scale import scale_of
 from weitiao.index.snapshot import Snapshot, Terms, terms_of
 from weitiao.languages import say
 
@@ -75,6 +76,7 @@ class Index:
         self._folder, self._cache, self._encode = documents, cache, encode
         self._size = int(getattr(encode, "size", 0)) or encode(["size"], "query").shape[1]
         self._encoder = f"{getattr(encode, 'name', '')} {getattr(encode, 'sha256', '')}"
+        self._scale = scale_of(encode)
         self._changing = threading.Lock()
         self._documents: dict[str, _Document] = {}
         self._state: tuple[Snapshot, tuple[Fault, ...]] = (Snapshot.of([], self._size), ())
@@ -96,7 +98,7 @@ class Index:
         snapshot = self._state[0]
         if not snapshot.passages or k < 1 or not question.strip():
             return []
-        found = found_by(snapshot, question, self._encode([question], "query")[0], k, way)
+        found = found_by(snapshot, question, self._encode([question], "query")[0], k, way, self._scale)
         return [Hit(snapshot.passages[row], score, clues) for row, score, clues in found]
 
     def answer(self, question: str) -> Hit | None:

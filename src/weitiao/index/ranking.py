@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weitiao.index.scale import Scale
 from weitiao.index.snapshot import Snapshot
 from weitiao.index.words import chinese, words
 
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
 CANDIDATES = 30
 # what each clue weighs, and the sum from which a passage is taken to answer
-MEANING, SENTENCE, WORDS, BACKGROUND, ACROSS, LEAST = 32.0, 74.0, 10.0, -67.0, 5.0, 41.0
+MEANING, SENTENCE, WORDS, BACKGROUND, ACROSS, LEAST = 45.8, 46.8, 7.1, -64.3, 3.5, 31.9
 USUAL, USUAL_COUNT = 0.76, 20  # the background before any passage is known, and how many passages outweigh it
 
 
 @dataclass(frozen=True, slots=True)
 class Clues:
-    """Why a passage was found.
+    """Why a passage was found; cosines are on the scale of e5-small.
 
     ``meaning``: the cosine of question and passage; ``sentence``: of the question and the passage's nearest sentence;
     ``words``: the share of what the question's words say that two sentences in a row hold, rare words counting more;
@@ -48,7 +49,7 @@ class Clues:
 
 
 def found_by(
-    snapshot: Snapshot, question: str, vector: NDArray[np.float32], k: int, way: str
+    snapshot: Snapshot, question: str, vector: NDArray[np.float32], k: int, way: str, scale: Scale
 ) -> list[tuple[int, float, Clues | None]]:
     """The best ``k`` passages, the best first: row, score, clues (with the way "hybrid")."""
     terms = words(question)
@@ -60,7 +61,8 @@ def found_by(
     some = max(k, CANDIDATES)
     each = [np.flatnonzero(snapshot.in_chinese == language) for language in (False, True)]
     rows = np.unique(np.concatenate([best(by_words, some), *(part[best(by_meaning[part], some)] for part in each)]))
-    found = zip(rows.tolist(), _clues(snapshot, question, terms, vector, rows, by_meaning[rows]), strict=True)
+    clues = _clues(snapshot, question, terms, vector, rows, scale)
+    found = zip(rows.tolist(), clues, strict=True)
     ordered = sorted(found, key=lambda each: (-each[1].total, each[0]))[:k]
     return [(row, float(1 / (1 + np.exp(-clues.total))), clues) for row, clues in ordered]
 
@@ -71,12 +73,13 @@ def _clues(
     terms: list[str],
     vector: NDArray[np.float32],
     rows: NDArray[np.int64],
-    meaning: NDArray[np.float32],
+    scale: Scale,
 ) -> list[Clues]:
     asked = chinese(question)
-    sentence, held = snapshot.best_sentence(vector, rows), snapshot.best_words(terms, rows)
+    meaning, sentence = scale(snapshot.vectors[rows] @ vector), scale(snapshot.best_sentence(vector, rows))
+    held = snapshot.best_words(terms, rows)
     background = {
-        language: (count * float(mean @ vector) + USUAL_COUNT * USUAL) / (count + USUAL_COUNT)
+        language: (count * scale(float(mean @ vector)) + USUAL_COUNT * USUAL) / (count + USUAL_COUNT)
         for language, (count, mean) in snapshot.means.items()
     }
     languages = snapshot.in_chinese[rows].tolist()
