@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from weitiao.apps.support.intents import Intents, open_intents, train_intents
-from weitiao.errors import BundleError, DataError, OutputError
+from weitiao.errors import BundleError, DataError, OutputError, RecipeError
 from weitiao.runtime.encoder import Encoder, open_encoder
 
 ASKED = {
@@ -157,3 +157,30 @@ def test_another_base_is_refused(trained: tuple[Path, dict[str, Any], Intents]) 
 def test_one_intent_is_none(examples: list[tuple[str, str]], encode: Encoder, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="at least two"):
         train_intents(examples, tmp_path / "out", encode=encode)
+
+
+@pytest.mark.slow
+def test_with_minutes_a_tuned_network_joins_and_the_threshold_stands_on_held_out_questions(
+    asked: list[tuple[str, str]], encode: Encoder, tiny_bert: Path, tmp_path: Path
+) -> None:
+    told = train_intents(asked, tmp_path / "tuned", minutes=0.1, base=str(tiny_bert), encode=encode)
+    assert told["how"] == "held out"
+    assert told["questions"] + told["examples"] == len(asked)
+    assert 0.2 < told["questions"] / len(asked) <= 0.35
+    assert len(told["centres"]) == 3
+    assert not told["certified"], "a third of these is too few"
+    assert sorted(path.name for path in (tmp_path / "tuned").iterdir()) == [
+        "bundle", "intents.safetensors", "rejection.json",
+    ]  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == ["tuned"], "what the ladder made besides is gone"
+    intents = open_intents(tmp_path / "tuned", encode)
+    guesses = intents.guess(["where is my toaster", "水壶多少钱"])
+    assert [guess.ranked[0][0] for guess in guesses] == ["order_status", "price"]
+    (tmp_path / "tuned" / "bundle" / "bundle.json").write_text("{}")
+    with pytest.raises(BundleError):
+        open_intents(tmp_path / "tuned", encode)
+
+
+def test_minutes_are_more_than_none(asked: list[tuple[str, str]], encode: Encoder, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="more than 0"):
+        train_intents(asked, tmp_path / "out", minutes=0, encode=encode)

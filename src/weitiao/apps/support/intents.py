@@ -307,10 +307,10 @@ def _network(rows: _Rows, penalty: float, temperature: float, engine: Engine | N
 def _held_out(gold: Places, needed: int, seed: int) -> NDArray[np.bool_]:
     """Which rows are kept for the threshold: `HELD` of each intent's, more where that would certify nothing."""
     share = min(MOST_HELD, max(HELD, TIMES_NEEDED * needed / len(gold)))
-    held = dealt(gold, 100, seed) < round(100 * share)
-    for place in np.unique(gold):  # an intent is learned from one example at least
-        if held[gold == place].all():
-            held[np.flatnonzero(gold == place)[0]] = False
+    order = np.random.default_rng(seed).permutation(len(gold))
+    order = order[np.argsort(gold[order], kind="stable")]  # intent by intent, of which evenly spaced rows are taken
+    held = np.zeros(len(gold), bool)
+    held[order] = np.diff(np.floor(np.arange(len(gold) + 1) * share)) > 0
     return held
 
 
@@ -326,8 +326,10 @@ def _climbed(rows: _Rows, place: Path, minutes: float, base: str | None, seed: i
     with refusals_told(place), open_writer(str(table), ["text", "label"]) as file:
         file.write([{"text": text, "label": label} for text, label in pairs])
     call: dict[str, Any] = {"text": "text", "label": "label", "test": "", "base": base, "teacher": ""}
-    told = ladder(str(table), str(work), budget=60 * LADDER * minutes, seed=seed, resume=True, **call)
-    table.unlink(missing_ok=True)
+    try:
+        told = ladder(str(table), str(work), budget=60 * LADDER * minutes, seed=seed, resume=True, **call)
+    finally:
+        table.unlink(missing_ok=True)
     return Path(told["recommended"]["bundle"])
 
 
