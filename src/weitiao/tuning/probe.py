@@ -17,7 +17,7 @@ Array = NDArray[np.floating]
 Places = NDArray[np.int64]
 
 FOLDS = 5
-INVERSE_PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1)
+INVERSE_PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 MANY = 2000  # rows, from which one fold is enough to choose a penalty by
 ABSENT = 10.0  # below every other logit: a label of which no row was learned
 
