@@ -192,9 +192,13 @@ def test_e5_finds_across_languages_and_refuses_what_is_not_there(shop: Path, cac
     from weitiao.runtime.encoder import open_encoder
 
     index = open_index(shop, cache, open_encoder())
-    found = index.answer("Until when can I send something back?")
-    assert found is not None
-    assert found.passage.source == "returns.md"
+    for question, source in (
+        ("How many litres does the kettle hold?", "kettle.html"),
+        ("几天内可以退货？", "returns.md"),
+    ):
+        found = index.answer(question)
+        assert found is not None
+        assert found.passage.source == source
     assert index.search("水壶怎么除垢？", 1)[0].passage.source == "kettle.html"
     for question in ("Who was the first president of France?", "谁发明了电话？", "How do I train a neural network?"):
         assert index.answer(question) is None

@@ -76,7 +76,7 @@ class Snapshot:
     @cached_property
     def in_chinese(self) -> NDArray[np.bool_]:
         """Which passages are, [passages]."""
-        return np.array([chinese(passage.text) for passage in self.passages], bool)
+        return np.array([chinese(passage.title + passage.text) for passage in self.passages], bool)
 
     @cached_property
     def means(self) -> dict[bool, tuple[int, NDArray[np.float32]]]:
