@@ -22,7 +22,9 @@ Database = Annotated[str | None, typer.Option("--database", metavar="URL", help=
 @app.command("add", help=say("Make a key; it is shown once."))
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help=say("Who will use it."))],
-    scope: Annotated[list[str] | None, typer.Option(help=say("predict, metrics, agent or admin; may be repeated."))] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help=say("predict, metrics, agent or admin; may be repeated."))
+    ] = None,
     requests_per_minute: Annotated[int | None, typer.Option(min=1, help=say("Most requests a minute."))] = None,
     texts_per_day: Annotated[int | None, typer.Option(min=1, help=say("Most texts a day (UTC)."))] = None,
     days: Annotated[float | None, typer.Option(min=0, help=say("Days that it is valid; for ever without."))] = None,

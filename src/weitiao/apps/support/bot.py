@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from weitiao.apps.support import cues, phrases
@@ -18,6 +18,10 @@ from weitiao.apps.support.slots import Found, find
 from weitiao.apps.support.text import clauses, has_word, plain, says_anything, sentences, spoken
 from weitiao.languages import speaking
 
+if TYPE_CHECKING:
+    from weitiao.apps.support.intents import Guess, Intents
+    from weitiao.index import Index
+
 ANSWERS = ("answer", "found", "small_talk")
 MOST_AT_ONCE = 3  # intents of one message that are answered
 CLOSE = 0.25  # probability from which an intent may be meant
@@ -27,36 +31,14 @@ KNOWN = 0.5
 SHORT_LATIN, SHORT_HAN = 4, 6  # words, characters that are left of a message that only goes on with the last one
 
 
-class Guess(Protocol):
-    """As `intents.Guess`."""
-
-    ranked: tuple[tuple[str, float], ...]
-    sure: bool
-    known: float
-
-
-class Guesser(Protocol):
-    """As `intents.Intents`."""
-
-    def guess(self, texts: Sequence[str]) -> Sequence[Guess]:
-        """One Guess for each text."""
-
-
-class Finder(Protocol):
-    """As `index.Index`."""
-
-    def answer(self, question: str) -> Any:
-        """The best passage as a `Hit`, None where nothing answers."""
-
-
 @dataclass(frozen=True, slots=True)
 class Bot:
     """A project with what understands its customers. ``clock`` tells the time."""
 
     project: Project
-    intents: Guesser
-    index: Finder | None = None
-    clock: Callable[[], datetime] = datetime.now  # noqa: DTZ - replaced below by the firm's own
+    intents: Intents
+    index: Index | None
+    clock: Callable[[], datetime]
 
     def now(self) -> datetime:
         """The time at the firm."""
@@ -306,7 +288,7 @@ class _Turn:
         for text, guess in zip(texts, self.bot.intents.guess(texts), strict=True):
             self.guesses[text] = guess
         whole = self.guesses[self.text]
-        by_part = {}
+        by_part: dict[str, str] = {}
         for part in pieces:
             guess = self.guesses[part]
             if guess.sure:
@@ -474,4 +456,4 @@ def _overlaps(text: str, title: str) -> bool:
     """Whether a short answer names a choice by some of its words."""
     from rapidfuzz import fuzz
 
-    return fuzz.partial_ratio(text.casefold(), title.casefold()) >= 80 and len(text) <= 3 * len(title)  # noqa: PLR2004
+    return fuzz.partial_ratio(text.casefold(), title.casefold()) >= 80 and len(text) <= 3 * len(title)

@@ -81,7 +81,7 @@ def begin(store: Store, channel: str, customer: str = "") -> dict[str, str]:
 
 
 def of_customer(store: Store, channel: str, customer: str) -> str:
-    """The id of the customer's open conversation on a channel that knows its customers; a new one where there is none."""
+    """The id of a customer's open conversation, on a channel that knows its customers; else of a new one."""
     from sqlalchemy import select
 
     from weitiao.store.tables import Conversation

@@ -8,7 +8,7 @@ from weitiao.apps.support.project import DAYS, OPEN, Hours
 
 
 def when_open(hours: Hours, now: datetime) -> datetime | None:
-    """None while people are there at ``now`` (the firm's time), else when they are there next; `datetime.max` never."""
+    """When people are there next; None while they are at ``now`` (the firm's time), and where they never are."""
     for ahead in range(8):
         day = now.date() + timedelta(days=ahead)
         found = OPEN.fullmatch(getattr(hours, DAYS[day.weekday()]))
@@ -20,4 +20,4 @@ def when_open(hours: Hours, now: datetime) -> datetime | None:
             return None
         if minutes < first:
             return datetime.combine(day, time(first // 60, first % 60))
-    return datetime.max
+    return None

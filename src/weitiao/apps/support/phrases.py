@@ -30,7 +30,13 @@ def which(values: Sequence[str]) -> str:
 
 def which_intent(titles: Sequence[str]) -> str:
     """A message that can mean several things."""
-    return say("What is it about?") + "\n" + _numbered(titles) + "\n" + say("Answer with the number, or say it in other words.")
+    return (
+        say("What is it about?")
+        + "\n"
+        + _numbered(titles)
+        + "\n"
+        + say("Answer with the number, or say it in other words.")
+    )
 
 
 def from_documents(text: str, source: str) -> str:

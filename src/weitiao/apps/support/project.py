@@ -127,10 +127,9 @@ class Slot(_Part):
             raise ValueError(say("the pattern {pattern} is none: {why}", pattern=self.pattern, why=error)) from None
         return self
 
-    def named(self, value: str, language: str) -> str:
+    def named(self, value: str, language: Language) -> str:
         """``value`` as people write it."""
-        names = self.values.get(value, {})
-        return next(iter(names.get(language, []) or [value]))  # type: ignore[call-overload]
+        return (self.values.get(value, {}).get(language) or [value])[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,8 @@ def read_project(folder: str | PathLike[str]) -> Project:
     if not (place / SETTINGS).is_file():
         raise ProjectError(
             say(
-                "{folder} holds no {file}: it isn't a support project. Make one with: weitiao support new {folder}",
+                "{folder} holds no {file}: it isn't a support project. "
+                "Expected a folder with {file}, intents.yaml and slots.yaml.",
                 folder=place,
                 file=SETTINGS,
             )
@@ -255,13 +255,12 @@ def _contradictions(
                 yield f"{here}: " + say(
                     "the example {text} is also one of {other}", text=repr(example), other=said[plain]
                 )
-        for slot in intent.slots:
-            if slot not in slots:
-                yield f"{here}: " + say("there is no slot {slot} in {file}", slot=slot, file=SLOTS)
+        for missing in sorted(set(intent.slots) - set(slots)):
+            yield f"{here}: " + say("there is no slot {slot} in {file}", slot=missing, file=SLOTS)
         for texts in intent.answer.values():
             for text in texts:
                 yield from (f"{here}: {problem}" for problem in _template_faults(text, intent))
-    used = {slot for intent in intents.values() for slot in intent.slots}
+    used = {needed for intent in intents.values() for needed in intent.slots}
     for name, slot in slots.items():
         if name not in used:
             yield f"{at(SLOTS, name)}: " + say("no intent asks for this slot")
