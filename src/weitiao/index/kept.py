@@ -13,11 +13,11 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as serialised
 
 from weitiao.errors import OutputError
 from weitiao.files import unfinished
@@ -71,11 +71,13 @@ def save(folder: Path, name: str, kept: Kept) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds what the documents say
         with unfinished(folder / (name + ENDING)) as beside:
-            save_file(
-                {"vectors": kept.vectors, "sentences": kept.sentences, "counts": kept.counts},
-                beside,
-                {"weitiao": json.dumps(told)},
-            )
+            # its own bytes, in place: safetensors would put another file there, which isn't locked
+            tensors: dict[str, NDArray[Any]] = {
+                "vectors": kept.vectors,
+                "sentences": kept.sentences,
+                "counts": kept.counts,
+            }
+            beside.write_bytes(serialised(tensors, {"weitiao": json.dumps(told)}))
             os.replace(beside, folder / (name + ENDING))
     except (OSError, SafetensorError) as error:
         why = getattr(error, "strerror", None) or str(error)
