@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from weitiao.evaluation.certainty import directions, energy, likeness, standardised, typical, vote
+from weitiao.evaluation.certainty import directions, energy, likeness, standardised, vote
 
 
 def test_energy_is_the_log_of_the_sum_of_powers() -> None:
@@ -40,14 +40,3 @@ def test_likeness_is_the_mean_cosine_with_three_of_the_answered_class() -> None:
 def test_signals_add_up_in_deviations() -> None:
     one, other = np.array([1.0, 3.0]), np.array([0.0, 10.0])
     assert standardised([one, other], [[1, 2], [0, 5]]).tolist() == [0, 3]
-
-
-def test_a_class_is_as_like_itself_as_its_examples_are_with_each_left_out() -> None:
-    one = np.array([[1.0, 0], [0.8, 0.6], [0.8, -0.6]], np.float32)
-    alone = np.array([[0, 1.0]], np.float32)
-    found = typical(np.concatenate([one, alone]), np.array([0, 0, 0, 1]), 3)
-    own = np.array([0.8, (0.8 + 0.28) / 2, (0.8 + 0.28) / 2])
-    assert found[0] == pytest.approx([own.mean(), own.std()])
-    for place in (1, 2):
-        assert found[place] == pytest.approx([own.mean(), own.std()]), "taken for like all"
-    assert typical(alone, np.array([0]), 1).tolist() == [[0, 1]]

@@ -33,7 +33,7 @@ from weitiao.bundle.write import refusals_told
 from weitiao.data.language import language
 from weitiao.data.write import open_writer
 from weitiao.errors import BundleError, DataError, RecipeError, require
-from weitiao.evaluation.certainty import Array, Floats, directions, energy, likeness, standardised, typical, vote
+from weitiao.evaluation.certainty import Array, Floats, directions, energy, likeness, standardised, vote
 from weitiao.evaluation.rejection import BUDGET, DELTA, choose_threshold, questions_needed
 from weitiao.files import sha256_of, unfinished
 from weitiao.languages import say
@@ -136,16 +136,13 @@ class Intents:
 
 @dataclass(frozen=True, slots=True)
 class _Network:
-    """What answers: the head on frozen vectors; the examples' directions and intents, and how like each other these
-    are; and perhaps a tuned engine.
-    """
+    """What answers: the head on frozen vectors, the examples' directions and intents, and perhaps a tuned engine."""
 
     probe: Probe
     temperature: float
     mean: Array
     examples: Array
     gold: Places
-    typical: Array
     engine: Engine | None = None
 
     def seen(self, texts: Sequence[str], vectors: Array) -> tuple[Floats, list[Floats]]:
@@ -169,9 +166,7 @@ class _Network:
             cosines = ours[some] @ examples.T
             votes = vote(cosines, gold, labels)
             shares[some] = (votes + sum(member[some] for member in members)) / (1 + len(members))
-            answered = shares[some].argmax(axis=1)
-            usual, deviation = self.typical[answered].T
-            like[some] = (likeness(cosines, gold, answered) - usual) / deviation
+            like[some] = likeness(cosines, gold, shares[some].argmax(axis=1))
         return shares, [like, shares.max(axis=1), *more]
 
 
@@ -209,8 +204,9 @@ def open_intents(folder: str | PathLike[str], encode: Encode | None = None) -> I
         )
     engine = open_engine(place / BUNDLE, told.bundle) if told.bundle else None
     probe = Probe(tensors["weight"], tensors["bias"])
-    mean, gold, usual = (tensors[name] for name in ("mean", "gold", "typical"))
-    network = _Network(probe, told.temperature, mean, tensors["examples"].astype(np.float32), gold, usual, engine)
+    network = _Network(
+        probe, told.temperature, tensors["mean"], tensors["examples"].astype(np.float32), tensors["gold"], engine
+    )
     return Intents(told, network, encode)
 
 
@@ -303,9 +299,9 @@ def _solved(rows: _Rows) -> tuple[_Network, tuple[Floats, list[Floats]], Places]
 
 
 def _network(rows: _Rows, penalty: float, temperature: float, engine: Engine | None = None) -> _Network:
-    labels, mean = len(rows.labels), rows.vectors.mean(axis=0)
-    probe, examples = solve(rows.vectors, rows.gold, labels, penalty), directions(rows.vectors, mean)
-    return _Network(probe, temperature, mean, examples, rows.gold, typical(examples, rows.gold, labels), engine)
+    mean = rows.vectors.mean(axis=0)
+    probe = solve(rows.vectors, rows.gold, len(rows.labels), penalty)
+    return _Network(probe, temperature, mean, directions(rows.vectors, mean), rows.gold, engine)
 
 
 def _held_out(gold: Places, needed: int, seed: int) -> NDArray[np.bool_]:
@@ -382,7 +378,6 @@ def _write(place: Path, told: dict[str, Any], network: _Network) -> dict[str, An
 
     tensors = {"weight": network.probe.weight, "bias": network.probe.bias, "mean": network.mean.astype(np.float32)}
     tensors |= {"examples": network.examples.astype(np.float16), "gold": network.gold.astype(np.int64)}
-    tensors["typical"] = network.typical.astype(np.float32)
     with refusals_told(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         with unfinished(place, folder=True) as part:
