@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from weitiao.evaluation.certainty import directions, energy, likeness, standardised, vote
-
-
-def test_energy_is_the_log_of_the_sum_of_powers() -> None:
-    logits = np.array([[0.0, 0.0], [1000.0, -1000.0]])
-    assert energy(logits) == pytest.approx([np.log(2), 1000])
-    assert energy(logits, 2.0) == pytest.approx([np.log(2), 500])
+from weitiao.evaluation.certainty import density, directions, likeness, sparseness, standardised, typical, vote
 
 
 def test_directions_are_seen_from_the_mean_and_have_length_1() -> None:
@@ -40,3 +34,30 @@ def test_likeness_is_the_mean_cosine_with_three_of_the_answered_class() -> None:
 def test_signals_add_up_in_deviations() -> None:
     one, other = np.array([1.0, 3.0]), np.array([0.0, 10.0])
     assert standardised([one, other], [[1, 2], [0, 5]]).tolist() == [0, 3]
+
+
+def test_a_class_is_as_like_itself_as_its_examples_are_with_each_left_out() -> None:
+    one = np.array([[1.0, 0], [0.8, 0.6], [0.8, -0.6]], np.float32)
+    alone = np.array([[0, 1.0]], np.float32)
+    found = typical(np.concatenate([one, alone]), np.array([0, 0, 0, 1]), 3)
+    own = np.array([0.8, (0.8 + 0.28) / 2, (0.8 + 0.28) / 2])
+    assert found[0] == pytest.approx([own.mean(), own.std()])
+    for place in (1, 2):
+        assert found[place] == pytest.approx([own.mean(), own.std()]), "taken for like all"
+    assert typical(alone, np.array([0]), 1).tolist() == [[0, 1]]
+
+
+def test_density_compares_with_how_near_the_neighbours_are_to_theirs() -> None:
+    rng = np.random.default_rng(0)
+    tight = directions(np.array([1.0, 0, 0]) + 0.05 * rng.normal(size=(40, 3)), np.zeros(3))
+    wide = directions(np.array([0, 1.0, 0]) + 0.4 * rng.normal(size=(40, 3)), np.zeros(3))
+    examples = np.concatenate([tight, wide])
+    sparse = sparseness(examples)
+    assert sparse[:40].mean() < sparse[40:].mean() / 5
+    apart = directions(np.array([[1.0, 0.3, 0], [0.3, 1.0, 0]]), np.zeros(3))  # as far from the one as from the other
+    found = density(apart @ examples.T, sparse)
+    assert found[0] < -3, "far for those who stand close together"
+    assert -1.5 < found[1] < -0.3, "near enough for those who don't"
+    nearest = 1 - np.sort(examples[:1] @ np.delete(examples, 0, 0).T)[0, -10:].mean()
+    assert sparse[0] == pytest.approx(nearest, rel=1e-3)
+    assert sparseness(examples[:1]).tolist() == [0]

