@@ -215,6 +215,8 @@ def train_intents(
         held = _held_out(gold, questions_needed(budget, delta), seed)
         rows, asked = rows.only(~held), rows.only(held)
         engine = open_engine(_climbed(rows, place, minutes, base, seed))
+        if engine.labels != labels:  # a table takes "1.0" for "1"
+            raise BundleError(say("{path} knows other labels than its examples do.", path=engine.bundle.path))
         panel = with_engine(rows.vectors, rows.gold, len(labels), engine, seed)
         seen, right, how = panel.seen(asked.texts, asked.vectors), asked.gold, "held out"
     (first, sha256), *besides = [(name, str(getattr(one, "sha256", ""))) for name, one in encoders.items()]
