@@ -141,12 +141,13 @@ def measured(known: Asked, unknown: Asked | None) -> dict[str, Any]:
 def redrawn(asked: Asked, draws: int, size: int) -> dict[str, Any]:
     """By budget: how often the threshold of ``size`` questions keeps it over all of them, and what is answered."""
     found = {}
+    scores = np.where(asked.known >= 0.5, asked.score, -np.inf)  # what is taken for unknown, TRAIN has decided
     for budget in BUDGETS:
         wrong, answered = [], []
         for draw in range(draws):
             some = np.random.default_rng(draw).choice(len(asked.right), size, replace=False)
-            chosen = weitiao.rejection.choose_threshold(asked.score[some], asked.right[some], budget, 1 - KEEPS)
-            sent = (asked.score >= chosen.threshold) & (asked.known >= 0.5)
+            chosen = weitiao.rejection.choose_threshold(scores[some], asked.right[some], budget, 1 - KEEPS)
+            sent = scores >= chosen.threshold
             wrong.append(asked.wrong(sent))
             answered.append(float(sent.mean()))
         found[str(budget)] = {
