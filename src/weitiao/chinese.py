@@ -51,6 +51,7 @@ CHINESE: dict[str, str] = {
     "{folder} holds no intents that can be used: {why}. Train them again.": "{folder} 中没有可用的意图：{why}。请重新训练。",
     "{folder} was trained on another base than {base}. Train it again.": "{folder} 是用另一个基座训练的，而不是 {base}。请重新训练。",
     "{name} = {value}: expected more than 0.": "{name} = {value}：应大于 0。",
+    "The tuned network adds nothing to what the frozen bases answer; it is left out.": "微调的网络没有带来更多正确答案，不予采用。",
     "{path} knows other labels than its examples do.": "{path} 的标签与例句的标签不同。",
     "Intents are learned from examples of at least two; {count} came.": "学习意图至少需要两个意图的例句；收到 {count} 个。",
     # bundle/as_run.py

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weitiao.apps.support.intents import Intents, open_intents, train_intents
+from weitiao.apps.support.intents import Intents, _ahead, open_intents, train_intents
 from weitiao.errors import BundleError, DataError, OutputError, RecipeError
 from weitiao.runtime.encoder import Encoder, open_encoder
 
@@ -172,26 +172,46 @@ def test_one_intent_is_none(examples: list[tuple[str, str]], encode: Encoder, tm
 
 
 @pytest.mark.slow
-def test_with_minutes_a_tuned_network_joins_and_the_threshold_stands_on_held_out_questions(
-    asked: list[tuple[str, str]], encode: Encoder, tiny_bert: Path, tmp_path: Path
+@pytest.mark.parametrize("worth", [True, False])
+def test_with_minutes_a_tuned_network_joins_where_it_is_worth_it(
+    asked: list[tuple[str, str]],
+    encode: Encoder,
+    tiny_bert: Path,
+    tmp_path: Path,
+    worth: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if worth:  # a base that knows nothing never is
+        monkeypatch.setattr("weitiao.apps.support.intents._ahead", lambda one, other: True)
     told = train_intents(asked, tmp_path / "tuned", minutes=0.1, base=str(tiny_bert), encode=encode)
+    assert [path.name for path in tmp_path.iterdir()] == ["tuned"], "what the ladder made besides is gone"
+    files = sorted(path.name for path in (tmp_path / "tuned").iterdir())
+    if not worth:
+        assert (told["how"], told["questions"], told["bundle"]) == ("cross-validated", len(asked), None)
+        assert files == ["intents.safetensors", "rejection.json"]
+        return
+    assert files == ["bundle", "intents.safetensors", "rejection.json"]
     assert told["how"] == "held out"
+    assert told["bundle"]
     assert told["questions"] + told["examples"] == len(asked)
     assert 0.2 < told["questions"] / len(asked) <= 0.35
-    assert len(told["centres"]) == 3
-    assert told["bundle"]
     assert not told["certified"], "a third of these is too few"
-    assert sorted(path.name for path in (tmp_path / "tuned").iterdir()) == [
-        "bundle", "intents.safetensors", "rejection.json",
-    ]  # fmt: skip
-    assert [path.name for path in tmp_path.iterdir()] == ["tuned"], "what the ladder made besides is gone"
     intents = open_intents(tmp_path / "tuned", encode)
     guesses = intents.guess(["where is my toaster", "水壶多少钱"])
     assert [guess.ranked[0][0] for guess in guesses] == ["order_status", "price"]
     (tmp_path / "tuned" / "bundle" / "bundle.json").write_text("{}")
     with pytest.raises(BundleError):
         open_intents(tmp_path / "tuned", encode)
+
+
+def test_a_network_is_ahead_by_more_than_chance() -> None:
+    wrong = np.zeros(100, bool)
+    one = wrong.copy()
+    one[:1] = True
+    assert not _ahead(one, wrong), "one answer more of a hundred is chance"
+    one[:9] = True
+    assert _ahead(one, wrong)
+    assert not _ahead(wrong, one)
 
 
 def test_minutes_are_more_than_none(asked: list[tuple[str, str]], encode: Encoder, tmp_path: Path) -> None:

@@ -7,18 +7,19 @@ A folder of intents:
     bundle/               a tuned network, where there were minutes for one
 
 From a shop's few examples a `panel` is solved for in seconds: e5-small, and MiniLM besides where all is English. With
-minutes the ladder tunes a network that joins them. Where nothing was tuned, the threshold stands on answers to examples
-by a head and by neighbours that don't know them; else on questions held out from all.
+minutes the ladder tunes a network, which joins them where it is worth it: the threshold then stands on questions held
+out from all, else on answers to examples by heads and by neighbours that don't know them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -39,6 +40,7 @@ from weitiao.evaluation.rejection import BUDGET, DELTA, choose_threshold, questi
 from weitiao.files import sha256_of, unfinished
 from weitiao.languages import say
 from weitiao.runtime import open_engine
+from weitiao.terminal import tell
 from weitiao.tuning.probe import Places
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -193,10 +195,11 @@ def train_intents(
 
     Answers are sent where wrong ones keep to ``budget`` (of all questions) at confidence 1 - ``delta``. With
     ``minutes`` a part of the examples is held out, and the ladder tunes ``base`` (default: "minilm" for English alone,
-    else "e5-small") for so long; a call that was cut short goes on. ``encode`` is the first frozen base, an `Encoder`:
-    default "e5-small", or without minutes ``base``; where neither is named and all is English, "minilm" comes second.
-    Returns what rejection.json holds, with seconds and out. Raises DataError for fewer than two intents; RecipeError,
-    OutputError, BaseModelError, MissingExtraError.
+    else "e5-small") for so long; what it makes joins where that answers more of them rightly, by more than chance, and
+    else all examples are learned without it. A call that was cut short goes on. ``encode`` is the first frozen base, an
+    `Encoder`: default "e5-small", or without minutes ``base``; where neither is named and all is English, "minilm"
+    comes second. Returns what rejection.json holds, with seconds and out. Raises DataError for fewer than two intents;
+    RecipeError, OutputError, BaseModelError, MissingExtraError.
     """
     require("sklearn", "tune")
     began, place = time.monotonic(), check_free(out)
@@ -209,21 +212,18 @@ def train_intents(
         opened[ENGLISH] = None
     encoders = _opened(opened)
     rows = _Rows(texts, [one(texts) for one in encoders.values()], gold, labels, seed)
-    if minutes is None:
-        (panel, seen), right, how = solved(rows.vectors, gold, len(labels), seed), gold, "cross-validated"
-    else:
-        held = _held_out(gold, questions_needed(budget, delta), seed)
-        rows, asked = rows.only(~held), rows.only(held)
-        engine = open_engine(_climbed(rows, place, minutes, base, seed))
-        if engine.labels != labels:  # a table takes "1.0" for "1"
-            raise BundleError(say("{path} knows other labels than its examples do.", path=engine.bundle.path))
-        panel = with_engine(rows.vectors, rows.gold, len(labels), engine, seed)
-        seen, right, how = panel.seen(asked.texts, asked.vectors), asked.gold, "held out"
+    work = None if minutes is None else _climbed(rows, place, minutes, (budget, delta), base)
+    joined = work and _joined(rows, work, (budget, delta))
+    panel, seen, right = joined or (*solved(rows.vectors, gold, len(labels), seed), gold)
+    how = "held out" if joined else "cross-validated"
     (first, sha256), *besides = [(name, str(getattr(one, "sha256", ""))) for name, one in encoders.items()]
     told: dict[str, Any] = {"labels": labels, "base": first, "base_sha256": sha256, "besides": dict(besides)}
-    told |= {"temperatures": [view.temperature for view in panel.views], "how": how, "examples": len(rows.gold)}
+    told |= {"temperatures": [view.temperature for view in panel.views], "how": how, "examples": len(panel.gold)}
     told |= _calibrated(seen, right, budget, delta) | {"seed": seed}
-    return {**_write(place, told, panel), "out": str(place), "seconds": time.monotonic() - began}
+    told = _write(place, told, panel)
+    if work:
+        shutil.rmtree(work.parent, ignore_errors=True)
+    return {**told, "out": str(place), "seconds": time.monotonic() - began}
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,30 +269,59 @@ def _read(examples: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], Pl
     return [text for text, _ in rows], labels, np.array([places[label] for _, label in rows])
 
 
-def _held_out(gold: Places, needed: int, seed: int) -> NDArray[np.bool_]:
+def _held_out(rows: _Rows, limits: tuple[float, float]) -> NDArray[np.bool_]:
     """Which rows are kept for the threshold: `HELD` of each intent's, more where that would certify nothing."""
-    share = min(MOST_HELD, max(HELD, TIMES_NEEDED * needed / len(gold)))
-    order = np.random.default_rng(seed).permutation(len(gold))
-    order = order[np.argsort(gold[order], kind="stable")]  # intent by intent, of which evenly spaced rows are taken
-    held = np.zeros(len(gold), bool)
-    held[order] = np.diff(np.floor(np.arange(len(gold) + 1) * share)) > 0
+    count = len(rows.gold)
+    share = min(MOST_HELD, max(HELD, TIMES_NEEDED * questions_needed(*limits) / count))
+    order = np.random.default_rng(rows.seed).permutation(count)
+    order = order[np.argsort(rows.gold[order], kind="stable")]  # intent by intent; evenly spaced rows are taken
+    held = np.zeros(count, bool)
+    held[order] = np.diff(np.floor(np.arange(count + 1) * share)) > 0
     return held
 
 
-def _climbed(rows: _Rows, place: Path, minutes: float, base: str | None, seed: int) -> Path:
-    """The bundle that the ladder recommends, in a folder beside ``place`` that is named by what it learned from."""
+def _joined(rows: _Rows, bundle: Path, limits: tuple[float, float]) -> tuple[Panel, Seen, Places] | None:
+    """The panel with the tuned ``bundle``, what it says of the held-out rows, and the places of their intents; None
+    where it isn't ahead of the panel without, which needs no rows held out.
+    """
+    held = _held_out(rows, limits)
+    learned, asked = rows.only(~held), rows.only(held)
+    engine = open_engine(bundle)
+    if engine.labels != rows.labels:  # a table takes "1.0" for "1"
+        raise BundleError(say("{path} knows other labels than its examples do.", path=bundle))
+    panel = with_engine(learned.vectors, learned.gold, len(rows.labels), engine, rows.seed)
+    seen, without = (each.seen(asked.texts, asked.vectors) for each in (panel, replace(panel, engine=None)))
+    if not _ahead(seen[0].argmax(axis=1) == asked.gold, without[0].argmax(axis=1) == asked.gold):
+        tell(say("The tuned network adds nothing to what the frozen bases answer; it is left out."))
+        return None
+    return panel, seen, asked.gold
+
+
+def _ahead(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
+    """Whether ``one`` is right more often than the ``other`` by more than chance easily brings about: one standard
+    deviation of McNemar's test.
+    """
+    more, less = int((one & ~other).sum()), int((other & ~one).sum())
+    return more - less > math.sqrt(more + less)
+
+
+def _climbed(rows: _Rows, place: Path, minutes: float, limits: tuple[float, float], base: str | None) -> Path:
+    """The bundle that the ladder recommends for all rows but the held-out ones, in a folder beside ``place`` that is
+    named by what it learned from.
+    """
     from weitiao.plans.ladder import ladder  # and with it what trains, which answering needs nothing of
 
     base = base or (ENGLISH if _english(rows.texts) else BASE)
+    rows = rows.only(~_held_out(rows, limits))
     pairs = [(text, rows.labels[at]) for text, at in zip(rows.texts, rows.gold.tolist(), strict=True)]
-    name = hashlib.sha256(json.dumps([pairs, base, seed]).encode()).hexdigest()[:12]
+    name = hashlib.sha256(json.dumps([pairs, base, rows.seed]).encode()).hexdigest()[:12]
     work = place.with_name(f"{place.name}-ladder-{name}")
     table = work.with_name(work.name + ".csv")
     with refusals_told(place), open_writer(str(table), ["text", "label"]) as file:
         file.write([{"text": text, "label": label} for text, label in pairs])
     call: dict[str, Any] = {"text": "text", "label": "label", "test": "", "base": base, "teacher": ""}
     try:
-        told = ladder(str(table), str(work), budget=60 * LADDER * minutes, seed=seed, resume=True, **call)
+        told = ladder(str(table), str(work), budget=60 * LADDER * minutes, seed=rows.seed, resume=True, **call)
     finally:
         table.unlink(missing_ok=True)
     return Path(told["recommended"]["bundle"])
@@ -347,6 +376,4 @@ def _write(place: Path, told: dict[str, Any], panel: Panel) -> dict[str, Any]:
             if place.is_dir():
                 place.rmdir()
             part.rename(place)
-    if panel.engine:
-        shutil.rmtree(panel.engine.bundle.path.parent, ignore_errors=True)
     return calibration.model_dump()
