@@ -16,7 +16,7 @@ from weitiao.files import sha256_of
 from weitiao.index import kept as keeping
 from weitiao.index.documents import Fault, files, read_document
 from weitiao.index.kept import Kept
-from weitiao.index.passages import MOST_SENTENCES, Passage, sentences
+from weitiao.index.passages import MOST_SENTENCES, SEPARATOR, Passage, sentences
 from weitiao.index.ranking import Clues, found_by
 from weitiao.index.scale import scale_of
 from weitiao.index.snapshot import Snapshot, Terms, terms_of
@@ -159,7 +159,7 @@ class Index:
 
 def parts_of(passage: Passage) -> list[str]:
     """What of a passage has a vector of its own: its heading, or the question it answers, and its sentences."""
-    last = passage.title.rpartition(" › ")[2]
+    last = passage.title.rpartition(SEPARATOR)[2]
     return [*filter(None, [last]), *sentences(passage.text)][:MOST_SENTENCES]
 
 

@@ -10,6 +10,7 @@ LONGEST = 260  # tokens, as estimated by `tokens_in`: e5 was trained on passages
 SHORTEST = 120  # a block shorter than that takes its neighbours under the same heading in
 MOST_SENTENCES = 24  # of a passage, that have a vector of their own
 
+SEPARATOR = " › "  # of a path of headings
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff\u3040-\u30ff\uac00-\ud7af]")
 # the end of a sentence: a full-width stop, or a half-width one before a space; never the point of 3.5 or of example.com
 _END = re.compile(
@@ -44,6 +45,22 @@ class Passage:
     source: str
     title: str = ""
     place: str = ""
+
+
+class Headings:
+    """Those above what a reader of a document has come to, each with its level."""
+
+    def __init__(self) -> None:
+        self._above: list[tuple[int, str]] = []
+
+    def enter(self, level: int, text: str) -> None:
+        """A heading begins a part, and ends those of its level and below."""
+        self._above = [*(each for each in self._above if each[0] < level), (level, text)]
+
+    @property
+    def path(self) -> str:
+        """From the highest to the nearest."""
+        return SEPARATOR.join(text for _, text in self._above)
 
 
 def tokens_in(text: str) -> int:

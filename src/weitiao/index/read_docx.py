@@ -7,23 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from weitiao.errors import require
-from weitiao.index.passages import Block
-from weitiao.index.read_html import SEPARATOR
+from weitiao.index.passages import Block, Headings
 
 
 def read(path: Path) -> Iterator[Block]:
     """The blocks of the file at ``path``."""
     document = require("docx", "support").Document(str(path))
-    above: list[tuple[int, str]] = []
+    above = Headings()
     for part in document.iter_inner_content():
         if hasattr(part, "rows"):
             for row in part.rows:
                 cells = dict.fromkeys(cell.text.strip() for cell in row.cells)  # merged cells come several times
-                yield Block(" | ".join(filter(None, cells)), SEPARATOR.join(name for _, name in above))
+                yield Block(" | ".join(filter(None, cells)), above.path)
         elif level := _level(part):
-            above = [*(each for each in above if each[0] < level), (level, part.text.strip())]
+            above.enter(level, part.text.strip())
         else:
-            yield Block(part.text, SEPARATOR.join(name for _, name in above))
+            yield Block(part.text, above.path)
 
 
 def _level(paragraph: Any) -> int:

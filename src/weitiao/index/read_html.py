@@ -9,7 +9,7 @@ from typing import Any
 
 from weitiao.errors import require
 from weitiao.index.documents import decoded
-from weitiao.index.passages import Block
+from weitiao.index.passages import Block, Headings
 
 DROPPED = (
     "script, style, noscript, template, nav, svg, iframe, object, embed, canvas, select, textarea, input, head, "
@@ -48,7 +48,6 @@ BLOCKS = frozenset(
 ) | frozenset(HEADINGS)
 CELLS = frozenset(("td", "th", "br"))
 DEEPEST = 64  # parents looked at for the block that a text is in: pages nested deeper than that are no documents
-SEPARATOR = " › "
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?\s*([\w-]{2,20})", re.IGNORECASE)
 
 
@@ -67,18 +66,18 @@ def blocks(html: str) -> Iterator[Block]:
     """The blocks of a page; a heading's ``id`` is their place."""
     tree = require("selectolax.lexbor", "support").LexborHTMLParser(html)
     named = tree.css_first("title")
-    above: list[tuple[int, str]] = []
+    above = Headings()
     if named is not None and tree.css_first("h1") is None and (title := _tidy(named.text())):
-        above.append((0, title))
+        above.enter(0, title)
     for node in tree.css(DROPPED):
         node.decompose()
     place = ""
     for tag, text, anchor in _runs(tree.body):
         if level := HEADINGS.get(tag):
-            above = [*(each for each in above if each[0] < level), (level, text)]
+            above.enter(level, text)
             place = f"#{anchor}" if anchor else ""
         else:
-            yield Block(text, SEPARATOR.join(name for _, name in above), place)
+            yield Block(text, above.path, place)
 
 
 def _runs(body: Any) -> Iterator[tuple[str, str, str]]:

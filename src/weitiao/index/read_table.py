@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,7 @@ def _sheets(path: Path) -> Iterator[Iterator[Sequence[str]]]:
     with contextlib.closing(book):
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # what a file says of its own size may be wrong
-            yield iter([_cells(row) for row in _some(sheet.iter_rows(values_only=True))])
-
-
-def _some(rows: Iterable[Any]) -> Iterator[Any]:
-    yield from (row for _, row in zip(range(MOST_ROWS), rows, strict=False))
+            yield iter([_cells(row) for row in islice(sheet.iter_rows(values_only=True), MOST_ROWS)])
 
 
 def _cells(row: Iterable[Any]) -> list[str]:

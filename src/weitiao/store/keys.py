@@ -51,7 +51,7 @@ def add(
     row = Key(
         id=secrets.token_hex(6),
         name=name.strip(),
-        secret_sha256=_hash(secret),
+        secret_sha256=hashed(secret),
         scopes=[scope for scope in SCOPES if scope in scopes],
         requests_per_minute=requests_per_minute,
         texts_per_day=texts_per_day,
@@ -127,7 +127,7 @@ class Keyring:
         kind, _, rest = shown.partition("_")
         name, _, secret = rest.partition("_")
         key = self._fresh().get(name)
-        same = hmac.compare_digest(_hash(secret), key.secret_sha256 if key else _NOBODY)
+        same = hmac.compare_digest(hashed(secret), key.secret_sha256 if key else _NOBODY)
         return key if key and same and kind == "wt" and _valid(key, time.time()) else None
 
     def by_id(self, name: str) -> Key | None:
@@ -156,7 +156,8 @@ class Keyring:
         return self._keys
 
 
-def _hash(secret: str) -> str:
+def hashed(secret: str) -> str:
+    """What is kept of a secret that we drew: its sha256."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -33,16 +33,12 @@ SHORT_LATIN, SHORT_HAN = 4, 6  # words, characters that are left of a message th
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """A project with what understands its customers. ``clock`` tells the time."""
+    """A project with what understands its customers. ``clock`` tells the time at the firm."""
 
     project: Project
     intents: Intents
     index: Index | None
     clock: Callable[[], datetime]
-
-    def now(self) -> datetime:
-        """The time at the firm."""
-        return self.clock()
 
     def respond(self, state: dict[str, Any], text: str) -> Outcome:
         """What follows from a customer's ``text``; ``state`` is that of the outcome before, empty at first."""
@@ -68,6 +64,7 @@ class _Turn:
     text: str
     said: list[Said] = field(default_factory=list)
     guesses: dict[str, Guess] = field(default_factory=dict)
+    found: dict[tuple[str, bool], Found] = field(default_factory=dict)
 
     @property
     def project(self) -> Project:
@@ -183,7 +180,6 @@ class _Turn:
                 self._choose_value(slot, found.values)
                 return True
             memory.hold(slot, found.values[0])
-            memory.failures = 0
             self._serve([memory.intent, *self._besides(found)])
             return True
         guess = self._best()
@@ -212,11 +208,8 @@ class _Turn:
 
     def _besides(self, found: Found) -> list[str]:
         """What else a message asks for that fills a slot."""
-        rest = self.text
-        for start, end in sorted(found.spans, reverse=True):
-            rest = rest[:start] + " " + rest[end:]
         names = []
-        for part in clauses(rest):
+        for part in clauses(self._without([found])):
             if len(part) < 6:
                 continue
             guess = self._guess(part)
@@ -235,9 +228,7 @@ class _Turn:
         found = {slot: each for slot, each in found.items() if each.values}
         if not found:
             return False
-        rest = self.text
-        for start, end in sorted((span for each in found.values() for span in each.spans), reverse=True):
-            rest = rest[:start] + " " + rest[end:]
+        rest = self._without(found.values())
         words, han = re.findall(r"[A-Za-z']+", rest), re.findall("[\u3400-\u9fff]", rest)
         short = len(words) <= SHORT_LATIN and len(han) <= SHORT_HAN
         guess = self._guess(self.text)
@@ -267,9 +258,13 @@ class _Turn:
     # What a message means.
 
     def _guess(self, text: str) -> Guess:
-        if text not in self.guesses:
-            self.guesses[text] = self.bot.intents.guess([text])[0]
-        return self.guesses[text]
+        return self._guessed([text])[0]
+
+    def _guessed(self, texts: Sequence[str]) -> list[Guess]:
+        """A guess at each, in one go for those that weren't guessed at before."""
+        new = [text for text in dict.fromkeys(texts) if text not in self.guesses]
+        self.guesses |= zip(new, self.bot.intents.guess(new), strict=True)
+        return [self.guesses[text] for text in texts]
 
     def _best(self) -> Guess:
         """The guess at the whole message; at its surest sentence where the whole isn't sure."""
@@ -284,16 +279,11 @@ class _Turn:
     def _meant(self) -> list[str]:
         """The intents that the message surely has, in the order in which they are said."""
         pieces = clauses(self.text)[:8]
-        texts = list(dict.fromkeys([self.text, *sentences(self.text)[:6], *pieces]))
-        for text, guess in zip(texts, self.bot.intents.guess(texts), strict=True):
-            self.guesses[text] = guess
-        whole = self.guesses[self.text]
-        by_part: dict[str, str] = {}
-        for part in pieces:
-            guess = self.guesses[part]
-            if guess.sure:
-                by_part.setdefault(guess.ranked[0][0], part)
-        parts = [name for name in by_part if not self.project.intents[name].small_talk]
+        texts = [self.text, *sentences(self.text)[:6], *pieces]
+        guesses = self._guessed(texts)
+        whole = guesses[0]
+        said = [guess.ranked[0][0] for guess in self._guessed(pieces) if guess.sure]
+        parts = [name for name in dict.fromkeys(said) if not self.project.intents[name].small_talk]
         first = whole.ranked[0][0]
         if len(parts) > 1 and (not whole.sure or first in parts):
             return parts[:MOST_AT_ONCE]
@@ -301,9 +291,7 @@ class _Turn:
             return [first]
         if parts:
             return parts[:1]
-        if whole.sure:
-            return [first]
-        sure = [guess.ranked[0][0] for text, guess in self.guesses.items() if guess.sure and text in texts]
+        sure = [guess.ranked[0][0] for guess in guesses if guess.sure]
         serious = [name for name in sure if not self.project.intents[name].small_talk]
         if serious:
             return serious[:1]
@@ -409,7 +397,7 @@ class _Turn:
         memory = self.memory
         memory.status, memory.asked, memory.waiting = "waiting", "", []
         memory.offer([])
-        opens = when_open(self.project.settings.hours, self.bot.now())
+        opens = when_open(self.project.settings.hours, self.bot.clock())
         self._say(phrases.handed_over(opens), "hand_over", why=why)
         guess = self._guess(self.text) if says_anything(self.text) else None
         subject = memory.intent or (guess.ranked[0][0] if guess and guess.known >= KNOWN else "")
@@ -435,7 +423,16 @@ class _Turn:
         return variants[self.memory.given % len(variants)].format(**values, firm=settings.name.get(language, ""))
 
     def _find(self, slot: str, asked: bool) -> Found:
-        return find(self.text, self.project.slots[slot], self.bot.now(), asked)
+        if (slot, asked) not in self.found:
+            self.found[slot, asked] = find(self.text, self.project.slots[slot], self.bot.clock(), asked)
+        return self.found[slot, asked]
+
+    def _without(self, found: Iterable[Found]) -> str:
+        """The message but for these values."""
+        rest = self.text
+        for start, end in sorted((span for each in found for span in each.spans), reverse=True):
+            rest = rest[:start] + " " + rest[end:]
+        return rest
 
     def _intent(self, name: str) -> Intent | None:
         return self.project.intents.get(name)

@@ -59,7 +59,6 @@ class Written(BaseModel):
 
     name: str
     today: datetime = TODAY
-    language: str = ""
     covers: list[str] = []
     turns: list[Turn] = Field(min_length=1)
 

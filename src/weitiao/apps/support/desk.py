@@ -7,7 +7,6 @@ killed between any two instructions.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 import time
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from weitiao.errors import StoreError
 from weitiao.languages import say
+from weitiao.store.keys import hashed
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from weitiao.store.tables import Conversation, Message
 
 PRIORITIES = ("normal", "high", "urgent")
-STATUSES = ("bot", "waiting", "agent", "closed")
 CUSTOMER, BOT, AGENT, NOTE = "customer", "bot", "agent", "note"
 ATTEMPTS = 20  # of a turn that others overtake
 
@@ -65,7 +64,7 @@ def begin(store: Store, channel: str, customer: str = "") -> dict[str, str]:
     secret, now = secrets.token_urlsafe(24), time.time()
     row = Conversation(
         id=secrets.token_urlsafe(12),
-        secret_sha256=_hash(secret),
+        secret_sha256=hashed(secret),
         channel=channel[:40],
         customer=(customer or secrets.token_urlsafe(9))[:200],
         status="bot",
@@ -101,7 +100,7 @@ def opens(store: Store, conversation: str, secret: str) -> bool:
 
     with store.read() as session:
         row = session.get(Conversation, conversation[:24])
-    return hmac.compare_digest(_hash(secret), row.secret_sha256 if row else "0" * 64) and row is not None
+    return hmac.compare_digest(hashed(secret), row.secret_sha256 if row else "0" * 64) and row is not None
 
 
 def turn(
@@ -135,8 +134,7 @@ def turn(
             if row.turns != turns or row.status != status:
                 continue
             now = time.time()
-            details = {"state": outcome.state.get("shown", {})} if outcome else {}
-            said = [Said(CUSTOMER, text, None, details), *(outcome.replies if outcome else ())]
+            said = [Said(CUSTOMER, text), *(outcome.replies if outcome else ())]
             written = _append(session, row, said, now, given_id, keep)
             if outcome:
                 row.state, row.status = outcome.state, outcome.status
@@ -344,7 +342,3 @@ def _described(row: Conversation) -> dict[str, Any]:
         "priority": PRIORITIES[row.priority], "created_at": row.created_at, "updated_at": row.updated_at,
         "waiting_at": row.waiting_at, "state": row.state,
     }  # fmt: skip
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -23,9 +23,7 @@ from weitiao.apps.support.lines import read_yaml
 from weitiao.errors import ProjectError
 from weitiao.languages import say
 
-SETTINGS, INTENTS, SLOTS, DOCUMENTS, CONVERSATIONS = (
-    "support.toml", "intents.yaml", "slots.yaml", "documents", "conversations",
-)  # fmt: skip
+SETTINGS, INTENTS, SLOTS, DOCUMENTS = "support.toml", "intents.yaml", "slots.yaml", "documents"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 FEWEST = 2  # examples of an intent, below which none can be held out
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
