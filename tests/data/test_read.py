@@ -244,7 +244,9 @@ def with_formulas(path: Path) -> Path:
             content = before.read(name).decode()
             for formula, (kind, value) in results.items():
                 content = re.sub(
-                    rf'(<c r="\w+")(><f>{re.escape(formula)}</f>)<v ?/>', rf'\1 t="{kind}"\2<v>{value}</v>', content
+                    rf'(<c r="\w+")(><f>{re.escape(formula)}</f>)<v(?: ?/>|></v>)',
+                    rf'\1 t="{kind}"\2<v>{value}</v>',
+                    content,
                 )
             after.writestr(name, content)
     return path

@@ -15,6 +15,7 @@ from weitiao.languages import say
 
 MAX_ROWS = 1_048_576  # Excel's own limits, the header's row included
 MAX_CHARACTERS = 32_767
+_LINE_END = re.compile("\r\n?")  # XML folds them; whether they are kept depends on which library writes it
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML can't hold them
 
 
@@ -36,7 +37,7 @@ def open_excel(path: Path, shown: str, columns: list[str]) -> Iterator[Callable[
             value = None if math.isnan(value) else str(value)
         if value is None or isinstance(value, bool | int | float):
             return value
-        text = _ILLEGAL.sub("", str(value))
+        text = _LINE_END.sub("\n", _ILLEGAL.sub("", str(value)))
         if len(text) > MAX_CHARACTERS:
             raise OutputError(
                 say(
