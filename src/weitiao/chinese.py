@@ -89,6 +89,7 @@ CHINESE: dict[str, str] = {
     "{path} is already there, and nothing is overwritten. Name another folder, or remove it first.": "{path} 已经存在，不会覆盖。请换一个文件夹，或先删除它。",
     "{path} can't be written: {why}": "无法写入 {path}：{why}",
     # cli/__init__.py
+    "Customer service: a bot that knows when it doesn't know.": "客服机器人：知道自己什么时候不知道。",
     "Tune a pretrained model on your own labelled examples, and run it on the machines you have.": "用自己的标注样本微调预训练模型，并在现有的机器上运行。",
     "Look over a table of examples before tuning.": "微调之前检查样本表格。",
     "Tune in several ways within a budget of time, and recommend one.": "在时间预算内用多种方式微调，并推荐其中一个。",
@@ -283,6 +284,13 @@ CHINESE: dict[str, str] = {
     "A file that weitiao state backup made.": "由 weitiao state backup 生成的文件。",
     "{file}: {rows} rows saved ({bytes} bytes).": "{file}：已保存 {rows} 行（{bytes} 字节）。",
     "{database}: {rows} rows restored.": "{database}：已恢复 {rows} 行。",
+    # cli/support/__init__.py
+    "Learn a project's intents from its examples.": "从例句学习项目的意图。",
+    # cli/support/folder.py
+    "A support project.": "客服项目。",
+    # cli/support/train.py
+    "Tune a network too, for so long; seconds without.": "另外微调一个网络，时长为 N 分钟；不指定时只需数秒。",
+    "{answered} of known questions will be answered, {wrong} wrongly (at most {bound}, with confidence {confidence}).": "已知问题中将有 {answered} 得到回答，其中答错 {wrong}（不超过 {bound}，置信度 {confidence}）。",
     # cli/tune.py
     "What holds for the bundle beside the base's licence; its card tells it.": "除基座许可之外对模型包适用的条款；写入模型说明。",
     "Folder to make for the bundle.": "存放模型包的文件夹（新建）。",

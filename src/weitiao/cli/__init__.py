@@ -25,6 +25,7 @@ from weitiao.cli import (
     runs,
     serve,
     state,
+    support,
     tune,
 )
 from weitiao.languages import say
@@ -57,6 +58,7 @@ app.command("demo", help=say("The whole way on packaged data, in a few minutes."
 app.command("doctor", help=say("Look over this machine: what is installed, spare, missing or in the way."))(
     doctor.command
 )
+app.add_typer(support.app, name="support", help=say("Customer service: a bot that knows when it doesn't know."))
 app.add_typer(bundle.app, name="bundle", help=say("Show a bundle, or verify that nothing in it has changed."))
 app.add_typer(keys.app, name="keys", help=say("Make, list and revoke the keys of a service."))
 app.add_typer(runs.app, name="runs", help=say("What was tuned, how well it does, and which of it is in force."))
