@@ -14,14 +14,15 @@ CHINESE: dict[str, str] = {
     "{figure} is {value}, above {bound} since {time}.": "{figure} 为 {value}，自 {time} 起高于 {bound}。",
     "{figure} is {value}, below {bound} since {time}.": "{figure} 为 {value}，自 {time} 起低于 {bound}。",
     "unknown": "未知",
-    # alerts/send.py
-    "There is no receiver {name}; there are: {known}": "没有名为 {name} 的接收方；现有：{known}",
+    # alerts/exchange.py
     "no answer within {seconds:g} s": "{seconds:g} 秒内没有响应",
     "it answered with status {status}": "对方返回状态码 {status}",
     " (redirects aren't followed)": "（不跟随重定向）",
     "its answer isn't the JSON of a chat robot": "对方的应答不是聊天机器人的 JSON",
     "the robot answered with error code {code}": "机器人返回错误码 {code}",
     "{host} can't be reached: {why}": "无法连接 {host}：{why}",
+    # alerts/send.py
+    "There is no receiver {name}; there are: {known}": "没有名为 {name} 的接收方；现有：{known}",
     "{host} broke off, or didn't answer in time": "{host} 中断了连接，或没有及时响应",
     "{host} offers no such encryption or login": "{host} 不支持所要求的加密或登录方式",
     "{count} of the addresses were refused": "有 {count} 个地址被拒收",

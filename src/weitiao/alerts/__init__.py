@@ -8,7 +8,8 @@ courier.stop(timeout=10)
 
 from weitiao.alerts.alarms import Alarms
 from weitiao.alerts.courier import Courier, outbox
-from weitiao.alerts.send import Outcome, send_test
+from weitiao.alerts.exchange import Outcome
+from weitiao.alerts.send import send_test
 from weitiao.alerts.settings import AlertSettings, Email, Rule, Webhook, default_rules, read_settings
 from weitiao.alerts.show import show
 

@@ -8,7 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from weitiao.alerts.send import Outcome, send
+from weitiao.alerts.exchange import Outcome
+from weitiao.alerts.send import send
 from weitiao.alerts.settings import AlertSettings, Email, Webhook
 from weitiao.errors import StoreError
 from weitiao.store import Store

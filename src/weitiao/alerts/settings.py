@@ -97,7 +97,7 @@ class Webhook(_Part):
     @field_validator("url")
     @classmethod
     def _web_address(cls, url: str | None) -> str | None:
-        if url is not None and not _is_web_address(url):
+        if url is not None and not is_web_address(url):
             raise ValueError(say("an address such as https://host/path"))
         return url
 
@@ -116,7 +116,7 @@ class Webhook(_Part):
         if self.url is not None:
             return self.url
         url = _from_environment(self.name, self.url_env or "")
-        if not _is_web_address(url):
+        if not is_web_address(url):
             raise RecipeError(
                 say(
                     "Receiver {receiver}: the environment variable {variable} holds no address such as "
@@ -259,7 +259,8 @@ def _twice(names: list[str]) -> list[str]:
     return [name for name, count in Counter(names).items() if count > 1]
 
 
-def _is_web_address(url: str) -> bool:
+def is_web_address(url: str) -> bool:
+    """Whether ``url`` is one such as https://host/path."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # raises where it is no number
