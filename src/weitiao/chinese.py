@@ -1058,7 +1058,7 @@ CHINESE: dict[str, str] = {
     "Two bundles have the name {name}. Name them: NAME=BUNDLE": "两个模型包同名：{name}。请分别命名：名称=模型包",
     "Name at least one bundle to serve.": "请至少指定一个模型包。",
     "Without keys only this machine may be served: --host 127.0.0.1. {host} reaches further.": "不启用密钥时只能服务本机：--host 127.0.0.1。{host} 可从其他机器访问。",
-    "{host} can be reached from other machines, and there is no key that they could show. Make one first:\n    weitiao keys add NAME": "{host} 可从其他机器访问，但还没有可用的密钥。请先创建：\n    weitiao keys add 名称",
+    "{host} can be reached from other machines, and there is no key that they could show. Make one first:\n    {make}": "{host} 可从其他机器访问，但还没有可用的密钥。请先创建：\n    {make}",
     "TLS needs both files: --tls-cert and --tls-key.": "TLS 需要两个文件：--tls-cert 和 --tls-key。",
     "{cert} and {key} can't be used for TLS: {why}": "{cert} 和 {key} 不能用于 TLS：{why}",
     "{host} port {port} can't be served on: {why}. Choose another with --port.": "无法在 {host} 的端口 {port} 上提供服务：{why}。请用 --port 换一个。",

@@ -20,8 +20,9 @@ from serving_tools import Running, Started
 from weitiao.bundle import Bundle
 from weitiao.serving import connection as connections
 from weitiao.serving.batcher import Batcher
+from weitiao.serving.body import FAULTS_SHOWN, PLACE_SHOWN, parse
 from weitiao.serving.refusal import Refusal
-from weitiao.serving.shapes import FAULTS_SHOWN, PLACE_SHOWN, PredictRequest, parse
+from weitiao.serving.shapes import PredictRequest
 from weitiao.store import audit, keys, open_state
 
 ASK = {"texts": ["很好"]}

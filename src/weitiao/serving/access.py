@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from weitiao.languages import say
 from weitiao.serving.refusal import Refusal
-from weitiao.serving.settings import ServiceSettings
+from weitiao.serving.settings import ServerSettings
 from weitiao.store.keys import SCOPES, Keyring
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ LOCAL = Caller("local", SCOPES)
 class Access:
     """Keys, scopes, rates, quotas and the page's sessions of one service."""
 
-    def __init__(self, settings: ServiceSettings, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: ServerSettings, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings, self._store, self._clock = settings, store, clock
         self._keyring = Keyring(store)
         self._spent: dict[tuple[str, str], Spent] = {}
@@ -107,10 +107,13 @@ class Access:
         """End the request's session."""
         self._sessions.pop(request.cookies.get(COOKIE, ""), None)
 
-    def count_texts(self, caller: Caller, texts: int) -> None:
-        """Charge ``texts`` to the caller's day. Raises `Refusal` 429 when that is more than is left."""
+    def count_texts(self, caller: Caller, texts: int, usual: int | None) -> None:
+        """Charge ``texts`` to the caller's day. Raises `Refusal` 429 when that is more than is left.
+
+        ``usual`` is the limit of a key that says nothing of its own.
+        """
         spent = self._of(caller)
-        limit = caller.texts_per_day or self._settings.texts_per_day
+        limit = caller.texts_per_day or usual
         if limit and caller is not LOCAL and spent.texts_before + spent.texts + texts > limit:
             midnight = 86_400 - time.time() % 86_400
             raise Refusal(429, "quota", say("This key's texts for today are used up."), midnight)

@@ -9,21 +9,19 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel
-from starlette.exceptions import HTTPException
 
 from weitiao import privacy
 from weitiao.languages import say
 from weitiao.runtime.predict import rounded
 from weitiao.serving import shapes
 from weitiao.serving.access import Caller
-from weitiao.serving.gate import Gate, dumped, response_to
+from weitiao.serving.body import parse
+from weitiao.serving.gate import Gate
 from weitiao.serving.incoming import json_of, usable
 from weitiao.serving.models import Routes
 from weitiao.serving.pages import add_pages
 from weitiao.serving.refusal import Refusal
-from weitiao.serving.shapes import parse
+from weitiao.serving.routes import add_document, add_operation, add_refusals, described, in_json
 from weitiao.store import audit
 
 if TYPE_CHECKING:
@@ -38,12 +36,12 @@ def build(service: Service) -> FastAPI:
     """The application around ``service``."""
     app = FastAPI(title="weitiao", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Gate, service=service)
-    _refusals(app, service)
-    _operation(app, service)
+    add_refusals(app, service)
+    add_operation(app, service)
     _prediction(app, service)
     _administration(app, service)
     add_pages(app, service)
-    _document(app)
+    add_document(app, "weitiao", (shapes.PredictRequest, shapes.LoadRequest, shapes.RouteRequest))
     return app
 
 
@@ -52,7 +50,7 @@ def _prediction(app: FastAPI, service: Service) -> None:
 
     @app.post(
         "/v1/predict",
-        **_described(shapes.PredictRequest, shapes.PredictResponse, 401, 403, 404, 408, 413, 415, 422, 429, 503),
+        **described(shapes.PredictRequest, shapes.PredictResponse, 401, 403, 404, 408, 413, 415, 422, 429, 503),
     )
     async def predict(request: Request) -> Response:
         """Label texts; the answers come in their order, with their ids."""
@@ -81,13 +79,13 @@ def _prediction(app: FastAPI, service: Service) -> None:
         if asked.echo != "none":
             for answer, text in zip(answers, await _shown(texts, asked.echo), strict=True):
                 answer["text"] = text
-        return _json({"model": version.model, "version": version.name, "predictions": answers})
+        return in_json({"model": version.model, "version": version.name, "predictions": answers})
 
-    @app.get("/v1/models", **_described(None, shapes.ModelList, 401, 403, 429))
+    @app.get("/v1/models", **described(None, shapes.ModelList, 401, 403, 429))
     async def models(request: Request) -> Response:
         """The models, their versions and routes."""
         service.access.admit(request, "predict")
-        return _json({"models": service.models.describe()})
+        return in_json({"models": service.models.describe()})
 
 
 def _administration(app: FastAPI, service: Service) -> None:
@@ -117,7 +115,7 @@ def _administration(app: FastAPI, service: Service) -> None:
 
     @app.post(
         "/v1/models/{model}/versions",
-        **_described(shapes.LoadRequest, shapes.ModelState, 401, 403, 404, 408, 409, 413, 415, 422, 429),
+        **described(shapes.LoadRequest, shapes.ModelState, 401, 403, 404, 408, 409, 413, 415, 422, 429),
     )
     async def load(model: str, request: Request) -> Response:
         """Load a bundle as a new version; with "activate" it answers all requests from then on."""
@@ -134,7 +132,7 @@ def _administration(app: FastAPI, service: Service) -> None:
 
     @app.put(
         "/v1/models/{model}/routes",
-        **_described(shapes.RouteRequest, shapes.ModelState, 401, 403, 404, 408, 413, 415, 422, 429),
+        **described(shapes.RouteRequest, shapes.ModelState, 401, 403, 404, 408, 413, 415, 422, 429),
     )
     async def route(model: str, request: Request) -> Response:
         """Set which share of the requests each version answers, and which versions shadow them."""
@@ -144,103 +142,18 @@ def _administration(app: FastAPI, service: Service) -> None:
         await recorded(caller, "route", model, service.models.route(model, routes), **routes.model_dump())
         return _model(service, model)
 
-    @app.post("/v1/models/{model}/rollback", **_described(None, shapes.ModelState, 401, 403, 404, 409, 429))
+    @app.post("/v1/models/{model}/rollback", **described(None, shapes.ModelState, 401, 403, 404, 409, 429))
     async def roll_back(model: str, request: Request) -> Response:
         """Go back to the routes before the present ones."""
         caller = await administrator(request, "rollback", model)
         await recorded(caller, "rollback", model, service.models.roll_back(model))
         return _model(service, model)
 
-    @app.get("/v1/audit", **_described(None, shapes.AuditList, 401, 403, 429))
+    @app.get("/v1/audit", **described(None, shapes.AuditList, 401, 403, 429))
     async def read_audit(request: Request) -> Response:
         """The latest acts of administration, newest first."""
         await administrator(request, "read audit", "")
-        return _json({"entries": await asyncio.to_thread(audit.latest, service.store, AUDIT_SHOWN)})
-
-
-def _operation(app: FastAPI, service: Service) -> None:
-    @app.get("/healthz", **_described(None, shapes.Health))
-    async def healthz() -> Response:
-        """200 as long as the process answers at all."""
-        return _json({"status": "ok"})
-
-    @app.get("/readyz", **_described(None, shapes.Health, 503))
-    async def readyz() -> Response:
-        """200 when requests may be sent, 503 while the service shuts down."""
-        if not service.ready:
-            raise Refusal.closing()
-        return _json({"status": "ready"})
-
-    @app.get("/metrics", **_described(None, None, 401, 403, 429))
-    async def metrics(request: Request) -> Response:
-        """What Prometheus reads."""
-        from prometheus_client import CONTENT_TYPE_LATEST
-
-        if not service.settings.open_metrics:
-            service.access.admit(request, "metrics")
-        return Response(service.metrics.exposition(service.models), media_type=CONTENT_TYPE_LATEST)
-
-
-def _refusals(app: FastAPI, service: Service) -> None:
-    @app.exception_handler(Refusal)
-    async def refused(request: Request, refusal: Refusal) -> Response:
-        service.metrics.rejected(refusal.code)
-        return response_to(refusal, request.scope)
-
-    @app.exception_handler(HTTPException)
-    async def unknown(request: Request, error: HTTPException) -> Response:
-        code = {404: "not_found", 405: "method"}.get(error.status_code, "http")
-        message = (
-            say("There is nothing here; the routes are in /openapi.json.") if code == "not_found" else error.detail
-        )
-        refusal = Refusal(error.status_code, code, message)
-        response = response_to(refusal, request.scope)
-        response.headers.update(error.headers or {})
-        return response
-
-    @app.exception_handler(Exception)
-    async def broken(request: Request, error: Exception) -> Response:
-        log.error("unforeseen", exc_info=error, extra={"request_id": request.state.request_id})
-        return response_to(
-            Refusal(500, "internal", say("Something went wrong here. The log says more.")), request.scope
-        )
-
-
-def _document(app: FastAPI) -> None:
-    @app.get("/openapi.json", include_in_schema=False)
-    async def openapi() -> Response:
-        if not app.openapi_schema:
-            schema = get_openapi(title="weitiao", version="1", routes=app.routes)
-            schema.setdefault("components", {})["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-            for shape in (shapes.PredictRequest, shapes.LoadRequest, shapes.RouteRequest):
-                _add_schema(schema["components"].setdefault("schemas", {}), shape)
-            app.openapi_schema = schema
-        return _json(app.openapi_schema)
-
-
-def _add_schema(schemas: dict[str, Any], shape: type[BaseModel]) -> None:
-    found = shape.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas |= found.pop("$defs", {})
-    schemas[shape.__name__] = found
-
-
-def _described(asked: type[BaseModel] | None, answer: type[BaseModel] | None, *refusals: int) -> dict[str, Any]:
-    """What the OpenAPI document says of a route; bodies are read by us, for their limits."""
-    described: dict[str, Any] = {
-        "response_model": None,
-        "responses": {status: {"model": shapes.ErrorResponse} for status in refusals},
-    }
-    if answer:
-        described["responses"][200] = {"model": answer}
-    elif not asked:
-        described["responses"][200] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
-    extra: dict[str, Any] = {}
-    if asked:
-        reference = {"$ref": f"#/components/schemas/{asked.__name__}"}
-        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
-    if 401 in refusals:
-        extra["security"] = [{"key": []}]
-    return described | {"openapi_extra": extra}
+        return in_json({"entries": await asyncio.to_thread(audit.latest, service.store, AUDIT_SHOWN)})
 
 
 def _timeout(request: Request, most: float) -> float:
@@ -261,8 +174,4 @@ async def _shown(texts: list[dict[str, str]], how: str) -> list[str]:
 
 
 def _model(service: Service, model: str) -> Response:
-    return _json(next(found for found in service.models.describe() if found["name"] == model))
-
-
-def _json(value: object) -> Response:
-    return Response(dumped(value), media_type="application/json")
+    return in_json(next(found for found in service.models.describe() if found["name"] == model))

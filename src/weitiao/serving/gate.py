@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from weitiao.serving.service import Service
+    from weitiao.serving.served import Served
 
 ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 WATCHED = ("/healthz", "/readyz", "/metrics")  # answered at any load: who watches must see that it is high
@@ -31,7 +31,7 @@ class _GoneError(Exception):
 class Gate:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+    def __init__(self, app: ASGIApp, service: Served) -> None:
         self._app, self._service = app, service
         self._under_way = 0
 

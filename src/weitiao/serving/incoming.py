@@ -9,23 +9,24 @@ from starlette.requests import ClientDisconnect
 
 from weitiao.data.values import text_of
 from weitiao.languages import say
-from weitiao.serving import shapes
+from weitiao.serving.body import FAULTS_SHOWN
 from weitiao.serving.refusal import Refusal
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from weitiao.serving.served import Served
     from weitiao.serving.service import Service
 
 
-async def json_of(request: Request, service: Service) -> bytes:
+async def json_of(request: Request, service: Served) -> bytes:
     """The whole body of a request that must say it is JSON. Raises `Refusal` 400, 408, 413, 415."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refusal(415, "content_type", say("Send JSON, with Content-Type: application/json."))
     return await body_of(request, service)
 
 
-async def body_of(request: Request, service: Service) -> bytes:
+async def body_of(request: Request, service: Served) -> bytes:
     """The whole body, within its size and time. Raises `Refusal` 400, 408, 413."""
     most = service.settings.max_body_bytes
     too_large = Refusal(413, "too_large", say("The request has more than {most} bytes.", most=most))
@@ -81,6 +82,6 @@ def usable(texts: list[dict[str, str]], where: str, service: Service, task: Any)
             422,
             "invalid",
             say("The request can't be used: {count} fault(s), see the details.", count=len(faults)),
-            details=faults[: shapes.FAULTS_SHOWN],
+            details=faults[:FAULTS_SHOWN],
         )
     return found

@@ -37,15 +37,12 @@ class Second:
     confidence: float = 0.0  # their sum
 
 
-class Metrics:
-    """The counters of one service; used from its event loop only, but for `batch`."""
+class Traffic:
+    """The counters that every service has; used from its event loop only."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock, self._window = clock, deque[Second]()
-        self.started_at = clock()
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
         registry = self.registry
-        model = ["model", "version"]
         self._requests = Counter("weitiao_requests", "Requests answered", ["route", "status"], registry=registry)
         self._seconds = Histogram(
             "weitiao_request_seconds",
@@ -54,21 +51,7 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
-        self._texts = Counter("weitiao_texts", "Texts answered", model, registry=registry)
-        self._batches = Histogram("weitiao_batch_texts", "Texts in a batch", model, buckets=TEXTS, registry=registry)
-        self._batch_seconds = Histogram(
-            "weitiao_batch_seconds", "A batch's computing", model, buckets=SECONDS, registry=registry
-        )
-        self._queue = Gauge("weitiao_queue_texts", "Texts that wait", model, registry=registry)
         self._rejected = Counter("weitiao_rejected", "Requests not answered, by reason", ["reason"], registry=registry)
-        self._predictions = Counter("weitiao_predictions", "Predictions by label", [*model, "label"], registry=registry)
-        self._confidence = Histogram(
-            "weitiao_confidence", "Confidence of predictions", model, buckets=TENTHS, registry=registry
-        )
-        self._shadow = Counter("weitiao_shadow", "Shadowed predictions", [*model, "agrees"], registry=registry)
-        self._model = Gauge(
-            "weitiao_model_info", "Loaded bundles", [*model, "digest", "engine", "precision"], registry=registry
-        )
         self._up = Gauge("weitiao_up", "1 while the service answers, 0 while it shuts down", registry=registry)
         self._is_up = 1.0
         self._up.set(self._is_up)
@@ -78,16 +61,50 @@ class Metrics:
         """One request was answered."""
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def rejected(self, reason: str) -> None:
+        """One request was refused."""
+        self._rejected.labels(reason).inc()
+
+    def closing(self) -> None:
+        """The service is on its way out."""
+        self._is_up = 0.0
+        self._up.set(self._is_up)
+
+
+class Metrics(Traffic):
+    """Those of a service of bundles, and what the last minute was like; `batch` may be called from any thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
+        self._clock, self._window = clock, deque[Second]()
+        self.started_at = clock()
+        registry = self.registry
+        model = ["model", "version"]
+        self._texts = Counter("weitiao_texts", "Texts answered", model, registry=registry)
+        self._batches = Histogram("weitiao_batch_texts", "Texts in a batch", model, buckets=TEXTS, registry=registry)
+        self._batch_seconds = Histogram(
+            "weitiao_batch_seconds", "A batch's computing", model, buckets=SECONDS, registry=registry
+        )
+        self._queue = Gauge("weitiao_queue_texts", "Texts that wait", model, registry=registry)
+        self._predictions = Counter("weitiao_predictions", "Predictions by label", [*model, "label"], registry=registry)
+        self._confidence = Histogram(
+            "weitiao_confidence", "Confidence of predictions", model, buckets=TENTHS, registry=registry
+        )
+        self._shadow = Counter("weitiao_shadow", "Shadowed predictions", [*model, "agrees"], registry=registry)
+        self._model = Gauge(
+            "weitiao_model_info", "Loaded bundles", [*model, "digest", "engine", "precision"], registry=registry
+        )
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """One request was answered."""
+        super().request(route, status, seconds)
         if route == JUDGED:
             now = self._now()
             now.requests += 1
             now.errors += status >= 500
             now.rejected += 400 <= status < 500 or status == 503
             now.seconds.append(seconds)
-
-    def rejected(self, reason: str) -> None:
-        """One request was refused."""
-        self._rejected.labels(reason).inc()
 
     def predictions(self, version: Version, labels: list[str], confidences: list[float]) -> None:
         """Texts were answered by ``version``: each has a confidence, and any number of the labels."""
@@ -112,11 +129,6 @@ class Metrics:
         """``version`` answered unheard."""
         self._shadow.labels(version.model, version.name, "true").inc(agrees)
         self._shadow.labels(version.model, version.name, "false").inc(differs)
-
-    def closing(self) -> None:
-        """The service is on its way out."""
-        self._is_up = 0.0
-        self._up.set(self._is_up)
 
     def exposition(self, models: Models) -> bytes:
         """The text that Prometheus reads."""

@@ -18,7 +18,7 @@ from weitiao.errors import OutputError, RecipeError
 from weitiao.languages import say
 from weitiao.serving.access import is_loopback
 from weitiao.serving.models import NAME
-from weitiao.serving.settings import PREFIX, ServiceSettings
+from weitiao.serving.settings import PREFIX, ServerSettings, ServiceSettings
 from weitiao.settings import resolve
 from weitiao.store import Store, open_state
 from weitiao.store.keys import Keyring
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import uvicorn
 
-    from weitiao.serving.service import Service
+    from weitiao.serving.served import Served
 
 LAST_SECONDS = 0.2
 BACKLOG = 2048
@@ -60,7 +60,7 @@ def serve(
         tls = tls_of(resolved)
         with bound(resolved) as listener:
             allow_files(resolved)
-            runner = asyncio.Runner(loop_factory=_loop_factory())
+            runner = asyncio.Runner(loop_factory=loop_factory())
             with runner:
                 return runner.run(_serve(resolved, store, named, fresh, listener, tls, ready))
 
@@ -81,25 +81,41 @@ async def _serve(
     logs.set_up(sys.stderr)
     service = await Service.start(settings, store, named, fresh)
     try:
-        host, port = listener.getsockname()[:2]
-        url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
-        server = server_of(service, build(service))
-        if ready:
-            told = {
-                "url": url,
-                "models": list(service.models.routes),
-                "pid": os.getpid(),
-                "keys": not service.access.open,
-            }
-            service.keep(_tell_when(server, lambda: ready(told)))
-        began = time.monotonic()
-        await server.serve(sockets=[listener])
-        return {"url": url, "seconds": time.monotonic() - began, "requests": server.server_state.total_requests}
+        models = list(service.models.routes)
+        return await attended(service, build(service), listener, tls, ready, models=models)
     finally:
         await service.close()
 
 
-def server_of(service: Service, app: Any) -> uvicorn.Server:
+async def attended(
+    service: Served,
+    app: Any,
+    listener: socket.socket,
+    tls: bool,
+    ready: Callable[[dict[str, Any]], None] | None,
+    **told: Any,
+) -> dict[str, Any]:
+    """Run ``app`` on ``listener`` until SIGTERM; ``ready`` is called with url, pid, keys and ``told`` once it answers.
+
+    Returns url, seconds and requests.
+    """
+    host, port = listener.getsockname()[:2]
+    url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    server = server_of(service, app)
+    telling = None
+    if ready:
+        told = {"url": url, **told, "pid": os.getpid(), "keys": not service.access.open}
+        telling = asyncio.ensure_future(_tell_when(server, lambda: ready(told)))
+    began = time.monotonic()
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        if telling:
+            telling.cancel()
+    return {"url": url, "seconds": time.monotonic() - began, "requests": server.server_state.total_requests}
+
+
+def server_of(service: Served, app: Any) -> uvicorn.Server:
     """uvicorn with our limits; SIGTERM and SIGINT drain it first, a second one ends the draining."""
     import uvicorn
 
@@ -168,8 +184,8 @@ def name_bundles(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def check_keys(settings: ServiceSettings, store: Store) -> None:
-    """Refuse to be open to other machines. Raises `RecipeError`."""
+def check_keys(settings: ServerSettings, store: Store, make: str = "weitiao keys add NAME") -> None:
+    """Refuse to be open to other machines; ``make`` is the command that makes a key. Raises `RecipeError`."""
     if is_loopback(settings.host):
         return
     if settings.keys is False:
@@ -183,13 +199,14 @@ def check_keys(settings: ServiceSettings, store: Store) -> None:
         raise RecipeError(
             say(
                 "{host} can be reached from other machines, and there is no key that they could show. Make one first:\n"
-                "    weitiao keys add NAME",
+                "    {make}",
                 host=settings.host,
+                make=make,
             )
         )
 
 
-def tls_of(settings: ServiceSettings) -> bool:
+def tls_of(settings: ServerSettings) -> bool:
     """Whether TLS is on; its files are tried here, before anything is loaded. Raises `RecipeError`."""
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise RecipeError(say("TLS needs both files: --tls-cert and --tls-key."))
@@ -211,7 +228,7 @@ def tls_of(settings: ServiceSettings) -> bool:
     return True
 
 
-def bound(settings: ServiceSettings) -> socket.socket:
+def bound(settings: ServerSettings) -> socket.socket:
     """A socket that has the address; it doesn't listen yet. Raises `OutputError` where it is taken."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -234,7 +251,7 @@ def bound(settings: ServiceSettings) -> socket.socket:
     return listener
 
 
-def allow_files(settings: ServiceSettings) -> None:
+def allow_files(settings: ServerSettings) -> None:
     """Let the process have as many open files as connections may need, as far as the system's hard limit goes."""
     try:
         import resource
@@ -253,7 +270,8 @@ async def _tell_when(server: uvicorn.Server, tell: Callable[[], None]) -> None:
     tell()
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, where there is one."""
     try:
         import uvloop
     except ImportError:  # Windows

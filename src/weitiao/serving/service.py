@@ -68,6 +68,10 @@ class Service:
         """Whether requests should be sent here."""
         return not self.draining and bool(self.models.routes)
 
+    def exposition(self) -> bytes:
+        """The text that Prometheus reads."""
+        return self.metrics.exposition(self.models)
+
     @property
     def queue_share(self) -> float:
         """How full the fullest queue is."""
@@ -90,7 +94,7 @@ class Service:
         Raises `Refusal`, and then charges nothing.
         """
         version, shadows = chosen
-        self.access.count_texts(caller, len(texts))
+        self.access.count_texts(caller, len(texts), self.settings.texts_per_day)
         try:
             computed = await version.batcher.submit(texts, deadline)
         except BaseException:  # a client that left is charged nothing either
