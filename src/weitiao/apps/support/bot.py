@@ -50,6 +50,14 @@ class Bot:
             turn.run()
         return Outcome(turn.said, memory.model_dump(), memory.status, memory.priority)
 
+    def call_person(self, state: dict[str, Any], _: str = "") -> Outcome:
+        """What follows where the customer asked for a person by a button instead of words."""
+        memory = Memory.of(state)
+        with speaking(memory.language or self.project.settings.languages[0]):
+            turn = _Turn(self, memory, "")
+            turn._hand_over("wish")
+        return Outcome(turn.said, memory.model_dump(), memory.status, memory.priority)
+
 
 def firm_clock(project: Project) -> Callable[[], datetime]:
     """The time at the firm, without a zone."""
