@@ -31,9 +31,9 @@ def person(state: dict[str, Any], text: str) -> Outcome:
 def test_a_message_that_comes_again_is_answered_as_before_and_once(store: Store) -> None:
     begun = desk.begin(store, "web")
     first = desk.turn(store, begun["id"], "hello", echo, "m1")
-    assert [each["text"] for each in first] == ["1: hello"]
+    assert [each["text"] for each in first["replies"]] == ["1: hello"]
     assert desk.turn(store, begun["id"], "hello", echo, "m1") == first
-    assert [each["text"] for each in desk.turn(store, begun["id"], "again", echo, "m2")] == ["2: again"]
+    assert [each["text"] for each in desk.turn(store, begun["id"], "again", echo, "m2")["replies"]] == ["2: again"]
     assert len(desk.transcript(store, begun["id"])["messages"]) == 4
 
 
@@ -54,14 +54,14 @@ def test_a_turn_that_another_overtakes_is_computed_anew(store: Store) -> None:
             desk.turn(store, name, "in between", echo, "b")
         return echo(state, text)
 
-    assert [each["text"] for each in desk.turn(store, name, "late", slow, "a")] == ["2: late"]
+    assert [each["text"] for each in desk.turn(store, name, "late", slow, "a")["replies"]] == ["2: late"]
 
 
 def test_a_person_takes_over_answers_and_gives_back(store: Store) -> None:
     name = desk.begin(store, "web", "somebody")["id"]
     desk.turn(store, name, "my lawyer", person)
     assert [(row["id"], row["priority"], row["last"]) for row in desk.inbox(store)] == [(name, "urgent", "my lawyer")]
-    assert desk.turn(store, name, "are you there", echo) == []
+    assert desk.turn(store, name, "are you there", echo)["replies"] == []
     desk.take(store, name, "ann")
     with pytest.raises(desk.TakenError):
         desk.take(store, name, "bob")
@@ -70,7 +70,7 @@ def test_a_person_takes_over_answers_and_gives_back(store: Store) -> None:
     assert desk.reply(store, name, "ann", "hello", "r1") == desk.reply(store, name, "ann", "hello", "r1")
     desk.give_back(store, name, "ann")
     assert desk.inbox(store) == []
-    assert [each["text"] for each in desk.turn(store, name, "thanks", echo)] == ["1: thanks"]
+    assert [each["text"] for each in desk.turn(store, name, "thanks", echo)["replies"]] == ["1: thanks"]
 
 
 def test_what_is_kept_is_masked_and_can_be_forgotten(store: Store) -> None:

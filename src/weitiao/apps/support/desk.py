@@ -10,12 +10,14 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from weitiao.errors import StoreError
 from weitiao.languages import say
+from weitiao.store.audit import entry
 from weitiao.store.keys import hashed
 
 if TYPE_CHECKING:
@@ -110,8 +112,8 @@ def turn(
     respond: Callable[[dict[str, Any], str], Outcome],
     given_id: str | None = None,
     keep: Callable[[str], str] = str,
-) -> list[dict[str, Any]]:
-    """Take a customer's message and give the replies to it, in order.
+) -> dict[str, Any]:
+    """Take a customer's message: its ``number``, the ``replies`` to it, in order, and the ``status`` now.
 
     ``respond(state, text)`` answers while the bot has the conversation; it computes outside of any transaction and is
     asked anew where another message came in between. ``keep`` is what a text becomes before it is written (masking).
@@ -120,7 +122,7 @@ def turn(
     for _ in range(ATTEMPTS):
         with store.read() as session:
             row = _row(session, conversation)
-            if given_id and (before := _replies_to(session, row.id, given_id)) is not None:
+            if given_id and (before := _answered(session, row, given_id)):
                 return before
             if row.status == "closed":
                 raise TakenError(say("This conversation is closed. Begin a new one."))
@@ -129,7 +131,7 @@ def turn(
         outcome = respond(state, text) if status == "bot" else None
         with store.write() as session:
             row = _row(session, conversation, lock=True)
-            if given_id and (before := _replies_to(session, row.id, given_id)) is not None:
+            if given_id and (before := _answered(session, row, given_id)):
                 return before
             if row.turns != turns or row.status != status:
                 continue
@@ -141,7 +143,7 @@ def turn(
                 row.priority = max(priority, PRIORITIES.index(outcome.priority))
                 if outcome.status == "waiting":
                     row.waiting_at = now
-            return [_shown(message) for message in written[1:]]
+            return _turn(row, written[0], written[1:])
     raise TakenError(say("Too many messages came at once. Send this one again."))
 
 
@@ -158,6 +160,20 @@ def transcript(store: Store, conversation: str, after: int = 0, notes: bool = Fa
             wanted = wanted.where(Message.author != NOTE)
         messages = session.scalars(wanted.order_by(Message.number)).all()
         return _described(row) | {"messages": [_shown(message, whole=notes) for message in messages]}
+
+
+def versions(store: Store, conversations: Collection[str]) -> dict[str, int]:
+    """Of each of these ``conversations`` that there is, a number that grows with every change."""
+    from sqlalchemy import select
+
+    from weitiao.store.tables import Conversation
+
+    names, found = list(conversations), {}
+    with store.read() as session:
+        for start in range(0, len(names), 500):
+            some = select(Conversation.id, Conversation.turns).where(Conversation.id.in_(names[start : start + 500]))
+            found.update(session.execute(some).tuples())
+    return found
 
 
 def inbox(store: Store, statuses: Sequence[str] = ("waiting", "agent"), limit: int = 200) -> list[dict[str, Any]]:
@@ -196,6 +212,7 @@ def take(store: Store, conversation: str, agent: str) -> None:
         if row.status == "closed" or (row.status == "agent" and row.agent != agent):
             raise TakenError(say("Another person has this conversation, or it is closed."))
         row.status, row.agent, row.turns, row.updated_at = "agent", agent, row.turns + 1, time.time()
+        session.add(entry(agent, "conversation taken", row.id))
 
 
 def reply(
@@ -205,11 +222,14 @@ def reply(
     """A person's message to the customer. Raises `TakenError` unless this person has the conversation."""
     with store.write() as session:
         row = _row(session, conversation, lock=True)
+        given_id = f"agent:{given_id}" if given_id else None  # a customer may have chosen the same
         if given_id and (before := _given(session, row.id, given_id)):
             return _shown(before, whole=True)
         _must_have(row, agent)
         said = Said(AGENT, text, None, {"agent": agent})
-        return _shown(_append(session, row, [said], time.time(), given_id, keep)[0], whole=True)
+        written = _append(session, row, [said], time.time(), given_id, keep)[0]
+        session.add(entry(agent, "conversation replied to", row.id, details={"number": written.number}))
+        return _shown(written, whole=True)
 
 
 def give_back(store: Store, conversation: str, agent: str, *, close: bool = False) -> None:
@@ -220,13 +240,14 @@ def give_back(store: Store, conversation: str, agent: str, *, close: bool = Fals
         row.status, row.agent, row.priority = "closed" if close else "bot", None, 0
         row.state = {**row.state, "failures": 0, "status": "bot", "priority": "normal"}
         row.turns, row.updated_at, row.waiting_at = row.turns + 1, time.time(), None
+        session.add(entry(agent, "conversation closed" if close else "conversation given back", row.id))
 
 
 def rate(store: Store, conversation: str, number: int, rating: int) -> None:
     """What the customer thinks of the bot's reply ``number``: 1 good, -1 bad."""
     with store.write() as session:
         message = _message(session, conversation, number)
-        if not message or message.author == CUSTOMER:
+        if not message or message.author not in (BOT, AGENT):
             raise MissingConversationError(say("There is no such reply in this conversation."))
         message.rating = 1 if rating > 0 else -1
 
@@ -277,26 +298,24 @@ def _given(session: Session, conversation: str, given_id: str) -> Message | None
     ).first()
 
 
-def _replies_to(session: Session, conversation: str, given_id: str) -> list[dict[str, Any]] | None:
-    """What followed the message of this id, up to the customer's next; None where it never came."""
+def _answered(session: Session, row: Conversation, given_id: str) -> dict[str, Any] | None:
+    """The turn that the message of this id was; None where it never came."""
     from sqlalchemy import select
 
     from weitiao.store.tables import Message
 
-    first = _given(session, conversation, given_id)
+    first = _given(session, row.id, given_id)
     if not first:
         return None
     after = session.scalars(
-        select(Message)
-        .where(Message.conversation_id == conversation, Message.number > first.number, Message.author != NOTE)
-        .order_by(Message.number)
-    ).all()
-    replies = []
-    for message in after:
-        if message.author != BOT:
-            break
-        replies.append(_shown(message))
-    return replies
+        select(Message).where(Message.conversation_id == row.id, Message.number > first.number).order_by(Message.number)
+    )
+    return _turn(row, first, takewhile(lambda message: message.author in (BOT, NOTE), after))
+
+
+def _turn(row: Conversation, first: Message, after: Iterable[Message]) -> dict[str, Any]:
+    replies = [_shown(message) for message in after if message.author != NOTE]
+    return {"number": first.number, "replies": replies, "status": row.status}
 
 
 def _append(
@@ -312,7 +331,7 @@ def _append(
     written = [
         Message(
             conversation_id=row.id, number=last + place, author=each.author,
-            text=keep(each.text).replace("\0", "") if each.author in (CUSTOMER, AGENT) else each.text,
+            text=keep(each.text).replace("\0", "") if _quotes(each) else each.text,
             at=now, given_id=given_id if place == 1 else None, act=each.act, details=each.details,
         )
         for place, each in enumerate(said, 1)
@@ -321,6 +340,11 @@ def _append(
     row.turns += 1
     row.updated_at = now
     return written
+
+
+def _quotes(said: Said) -> bool:
+    """Whether it holds what a customer or an agent wrote; answers and documents are the firm's own words."""
+    return said.author != BOT or said.act in ("ask", "choose", "clarify")
 
 
 def _must_have(row: Conversation, agent: str) -> None:
@@ -332,8 +356,10 @@ def _shown(message: Message, whole: bool = False) -> dict[str, Any]:
     found: dict[str, Any] = {
         "number": message.number, "author": message.author, "text": message.text, "at": message.at, "act": message.act,
         **{name: message.details[name] for name in ("source", "title", "choices") if name in message.details},
+        **({"id": message.given_id} if message.author == CUSTOMER and message.given_id else {}),
+        **({"rating": message.rating} if message.rating else {}),
     }  # fmt: skip
-    return found | {"details": message.details, "rating": message.rating} if whole else found
+    return found | {"details": message.details} if whole else found
 
 
 def _described(row: Conversation) -> dict[str, Any]:
