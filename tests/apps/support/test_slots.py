@@ -44,10 +44,27 @@ def test_no_day(text: str) -> None:
     assert find(plain(text), DAY, NOW, False).values == ()
 
 
-def test_a_day_that_does_not_exist_is_wrong() -> None:
-    found = find("二月三十号", DAY, NOW, False)
+@pytest.mark.parametrize(
+    ("text", "wrong"), [("二月三十号", "二月三十号"), ("how about April 31st", "April 31st"), ("30 February", "30 Feb")]
+)
+def test_a_day_that_does_not_exist_is_wrong(text: str, wrong: str) -> None:
+    found = find(text, DAY, NOW, False)
     assert not found.values
-    assert found.wrong == "二月三十号"
+    assert found.wrong.startswith(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("I'm away tomorrow. Can it come some other day?", ()),
+        ("not tomorrow but on Wednesday", ("2026-03-04",)),
+        ("明天家里没人，改后天", ("2026-03-04",)),
+        ("后天行不行", ("2026-03-04",)),
+        ("是不是明天送到", ("2026-03-03",)),
+    ],
+)
+def test_a_day_that_does_not_suit_is_not_meant(text: str, days: tuple[str, ...]) -> None:
+    assert find(plain(text), DAY, NOW, False).values == days
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from weitiao.languages import speaking
 
 if TYPE_CHECKING:
     from weitiao.apps.support.intents import Guess, Intents
+    from weitiao.apps.support.spelling import Spelling
     from weitiao.index import Index
 
 ANSWERS = ("answer", "found", "small_talk")
@@ -29,6 +30,7 @@ BOTH = 0.6  # that the likeliest few must have together to be offered
 OFFERED = 3
 KNOWN = 0.5
 SHORT_LATIN, SHORT_HAN = 4, 6  # words, characters that are left of a message that only goes on with the last one
+LONGER = 2  # times as many, where it says that it does
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Bot:
     intents: Intents
     index: Index | None
     clock: Callable[[], datetime]
+    spelling: Spelling
 
     def respond(self, state: dict[str, Any], text: str) -> Outcome:
         """What follows from a customer's ``text``; ``state`` is that of the outcome before, empty at first."""
@@ -91,7 +94,16 @@ class _Turn:
         elif not says_anything(self.text):
             self._clarify()
         else:
+            self.text = self._mended()
             _ = self._pick() or self._correct() or self._fill() or self._go_on() or self._understand()
+
+    def _mended(self) -> str:
+        """The message without its typing errors, where it is understood better so."""
+        mended = self.bot.spelling.corrected(self.text)
+        if mended == self.text:
+            return mended
+        as_typed, as_mended = self._guessed([self.text, mended])
+        return mended if self.memory.asked or as_mended.score > as_typed.score else self.text
 
     # Ways to understand a message, each telling whether it applied.
 
@@ -211,7 +223,7 @@ class _Turn:
             return True
         if self._go_on():
             return True
-        self._failed(lambda: self._ask(memory.intent, slot, phrases.not_understood_shortly()))
+        self._failed(lambda: self._ask_again(memory.intent, slot))
         return True
 
     def _besides(self, found: Found) -> list[str]:
@@ -232,16 +244,18 @@ class _Turn:
         intent = self._intent(memory.intent)
         if not intent or not intent.slots:
             return False
-        found = {slot: self._find(slot, asked=False) for slot in intent.slots}
+        going_on = cues.GOING_ON.search(self.text) is not None
+        found = {slot: self._find(slot, asked=going_on) for slot in intent.slots}
         found = {slot: each for slot, each in found.items() if each.values}
         if not found:
             return False
         rest = self._without(found.values())
         words, han = re.findall(r"[A-Za-z']+", rest), re.findall("[\u3400-\u9fff]", rest)
-        short = len(words) <= SHORT_LATIN and len(han) <= SHORT_HAN
-        guess = self._guess(self.text)
-        elsewhere = guess.sure and guess.ranked[0][0] != memory.intent
-        if not short or (elsewhere and not cues.GOING_ON.search(self.text)):
+        times = LONGER if going_on else 1
+        if len(words) > times * SHORT_LATIN or len(han) > times * SHORT_HAN:
+            return False
+        guess = self._guess(rest if going_on and says_anything(rest) else self.text)
+        if guess.sure and guess.ranked[0][0] != memory.intent:
             return False
         for slot, each in found.items():
             for value in each.values:
@@ -257,9 +271,11 @@ class _Turn:
             self.memory.rivals = [name for name, _ in guess.ranked[1:3]] if len(names) == 1 else []
             self._serve(names)
             return True
+        if self._look_up():
+            return True
         if close := self._close():
             self._choose_intent(close)
-        elif not self._look_up():
+        else:
             self._clarify()
         return True
 
@@ -362,6 +378,10 @@ class _Turn:
         self.memory.intent, self.memory.asked = name, slot
         question = self.project.slots[slot].ask[self._language()]
         self._say(" ".join(part for part in (before, question) if part), "ask", intent=name, slot=slot)
+
+    def _ask_again(self, name: str, slot: str) -> None:
+        self._say(phrases.not_understood_shortly(), "clarify")
+        self._ask(name, slot)
 
     def _choose_value(self, slot: str, values: Sequence[str]) -> None:
         for value in values:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 CORRECTION = re.compile(
-    r"^(?:no+\b|nope|nah|not (?:that|this|the)|sorry|oops|wait|actually|correction|i mean|i meant|rather|wrong|my mistake"
+    r"^(?:(?:oh|ah|hm+|ok(?:ay)?|well)[,. ]+)?(?:no+\b|nope|nah|not (?:that|this|the)|sorry|oops|wait|actually|correction|i mean|i meant|rather|wrong|my mistake"
     r"|不对|不是|错了|搞错|打错|写错|说错|等等|等一下|我是说|我说的是|更正|应该是|纠正|哦不|啊不|弄错|报错|看错|抱歉|不好意思)",
     re.IGNORECASE,
 )
 ANYWHERE = re.compile(
-    r"\b(?:i meant|my mistake|i mistyped|that'?s wrong|wrong (?:order|number|one)|instead of|should be|correct(?:ion| number))\b"
+    r"\b(?:i meant|my mistake|i mistyped|that'?s wrong|wrong (?:order|number|one)|instead of|should be|make (?:it|that)|change (?:it|that) to|correct(?:ion| number))\b"
     r"|打错|写错|说错|搞错|弄错|报错|看错|输错|应该是|我说的是|更正",
     re.IGNORECASE,
 )

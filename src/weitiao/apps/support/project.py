@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from weitiao.apps.support.channels import Channels, Webhook
 from weitiao.apps.support.lines import read_yaml
 from weitiao.errors import ProjectError
 from weitiao.languages import say
@@ -85,6 +86,9 @@ class Settings(_Part):
     failures: int = Field(default=2, ge=1, le=20)
     hours: Hours = Hours()
     rules: Rules = Rules()
+    keep_days: float | None = Field(default=None, gt=0)  # after which a conversation is forgotten
+    channels: Channels = Channels()
+    desk: Webhook | None = None  # the firm's own, told of hand-overs
 
 
 class Intent(_Part):
@@ -147,6 +151,11 @@ class Project:
     def examples(self) -> list[tuple[str, str]]:
         """(text, intent) of every example."""
         return [(text, name) for name, intent in self.intents.items() for text in intent.examples]
+
+    def words(self) -> list[str]:
+        """What the firm says and hears: examples, and the names of what can be chosen."""
+        named = (words for slot in self.slots.values() for by_language in slot.values.values() for words in by_language.values())
+        return [text for text, _ in self.examples()] + [word for words in named for word in words]
 
 
 def read_project(folder: str | PathLike[str]) -> Project:

@@ -6,6 +6,7 @@ Each has ``find(text, slot, now, asked) -> Found``: ``text`` as `text.plain` mak
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from importlib import import_module
 
@@ -20,9 +21,13 @@ KINDS: dict[str, str] = {
     "amount": "weitiao.apps.support.slots.amount",
     "choice": "weitiao.apps.support.slots.choice",
 }
+DENIED = re.compile(
+    r"(?:\b(?:not|instead of|rather than)(?: (?:the|a|an|on|in|for|at))?|(?<!要)不要|(?<!是)不是|别要)\s*$", re.IGNORECASE
+)
 
 
 def find(text: str, slot: Slot, now: datetime, asked: bool) -> Found:
-    """The values in ``text`` for ``slot``, in the order in which they are said."""
+    """The values in ``text`` for ``slot``, in the order in which they are said, without those that it denies ("not blue")."""
     found: Found = import_module(KINDS[slot.kind]).find(text, slot, now, asked)
-    return found
+    meant = [at for at, (start, _) in enumerate(found.spans) if not DENIED.search(text[:start])]
+    return Found(tuple(found.values[at] for at in meant), tuple(found.spans[at] for at in meant), found.wrong)

@@ -4,6 +4,7 @@ next one that comes."""
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from datetime import date, datetime, timedelta
 
 from weitiao.apps.support.project import Slot
@@ -35,6 +36,15 @@ ENGLISH_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturda
 AFTER_TOMORROW = re.compile(r"\b(?:the )?day after tomorrow\b", re.IGNORECASE)
 MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 OF_THE_MONTH = re.compile(rf"\bthe (\d{{1,2}})(?:st|nd|rd|th)\b(?!\s+(?:of|{MONTHS}))", re.IGNORECASE)
+OF_A_MONTH = re.compile(
+    rf"\b(?P<month>{MONTHS})[a-z]*\.? (?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b"
+    rf"|\b(?P<first>\d{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<then>{MONTHS})[a-z]*\b", re.IGNORECASE,
+)  # fmt: skip
+AWAY = re.compile(  # said of a day that doesn't suit
+    r"\b(?:away|out of town|not (?:at )?home|not (?:here|in)|busy|can't|cannot|can not|won't|doesn't|isn't|not possible)\b"
+    r"|没空|没人|不在|(?<!行)不行|不方便|(?<!可)不可以|有事|出差|来不及", re.IGNORECASE,
+)  # fmt: skip
+PIECE = re.compile(r"[,，。.;；!！?？]\s|[，。；！？]|\bbut\b|但是?|不过|改")
 SAYS_DAY = re.compile(  # "may" and "second" alone are no days
     r"\d|\b(?:today|tonight|tomorrow|yesterday|(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?"
     r"|(?:a|next|this|last|one|two|three|four|five|six|seven) (?:day|week|month)s?)\b", re.IGNORECASE,
@@ -58,16 +68,30 @@ def find(text: str, slot: Slot, now: datetime, asked: bool) -> Found:
             elif match["month"]:
                 wrong = match.group()
     if not hits and not wrong:
-        hits = _english(text, today)
+        wrong = next((match.group() for match in OF_A_MONTH.finditer(text) if not _exists(match)), "")
+        hits = [] if wrong else _english(text, today)
     if not hits and not wrong and asked:
         for match in SHORT.finditer(text):
             if day := _coming(today, int(match[1]), int(match[2])):
                 hits.append((match.span(), day))
             else:
                 wrong = match.group()
+    hits = [hit for hit in hits if not AWAY.search(_piece(text, hit[0]))]
     seen = {day.isoformat(): span for span, day in reversed(hits)}
     ordered = sorted(seen.items(), key=lambda pair: pair[1])
     return Found(tuple(day for day, _ in ordered), tuple(span for _, span in ordered), wrong)
+
+
+def _exists(match: re.Match[str]) -> bool:
+    """Whether the month has such a day, in some year."""
+    month = 1 + MONTHS.split("|").index((match["month"] or match["then"])[:3].lower())
+    return 1 <= int(match["day"] or match["first"]) <= monthrange(2000, month)[1]
+
+
+def _piece(text: str, span: tuple[int, int]) -> str:
+    """The part of a sentence that ``span`` stands in."""
+    before, after = PIECE.split(text[: span[0]]), PIECE.split(text[span[1] :])
+    return before[-1] + after[0]
 
 
 def _chinese(match: re.Match[str], today: date) -> date | None:
