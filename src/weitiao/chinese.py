@@ -1276,6 +1276,16 @@ CHINESE: dict[str, str] = {
     "no question in {language}": "缺少 {language} 提问",
     "the example {text} is also one of {other}": "例句 {text} 同时属于 {other}",
     "{value} has no name in {language}": "{value} 缺少 {language} 名称",
+    # apps/support/server
+    "an origin is written https://shop.example; got {origin}": "来源写作 https://shop.example；得到 {origin}",
+    "That was too much at once. Wait a moment.": "请求过于频繁，请稍候。",
+    "There is no such conversation, or this isn't its secret.": "没有这个会话，或密钥不对。",
+    "A message has at most {most} characters.": "一条消息最多 {most} 个字符。",
+    "I would like to talk to a person.": "我想和人工客服交谈。",
+    "The number of a message is a whole number.": "消息编号应为整数。",
+    "This conversation is followed by too many already.": "跟随这个会话的连接已过多。",
+    "This was sent by another site's page.": "这是由其他网站的页面发送的。",
+    "A status is one of {known}.": "状态应为 {known} 之一。",
     # apps/support/trained.py
     "Learning {intents} intents from {examples} examples": "正在从 {examples} 个例句学习 {intents} 个意图",
     # web/templates

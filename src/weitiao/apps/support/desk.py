@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from weitiao.store.tables import Conversation, Message
 
 PRIORITIES = ("normal", "high", "urgent")
+STATUSES = ("bot", "waiting", "agent", "closed")
 CUSTOMER, BOT, AGENT, NOTE = "customer", "bot", "agent", "note"
 ATTEMPTS = 20  # of a turn that others overtake
 
@@ -61,39 +62,34 @@ class TakenError(StoreError):
 
 def begin(store: Store, channel: str, customer: str = "") -> dict[str, str]:
     """A new conversation: its ``id``, and the ``secret`` that its customer must show, which is kept nowhere."""
-    from weitiao.store.tables import Conversation
-
-    secret, now = secrets.token_urlsafe(24), time.time()
-    row = Conversation(
-        id=secrets.token_urlsafe(12),
-        secret_sha256=hashed(secret),
-        channel=channel[:40],
-        customer=(customer or secrets.token_urlsafe(9))[:200],
-        status="bot",
-        priority=0,
-        state={},
-        turns=0,
-        created_at=now,
-        updated_at=now,
-    )
+    row, secret = _new(channel, customer or secrets.token_urlsafe(9))
     with store.write() as session:
         session.add(row)
     return {"id": row.id, "secret": secret}
 
 
-def of_customer(store: Store, channel: str, customer: str) -> str:
-    """The id of a customer's open conversation, on a channel that knows its customers; else of a new one."""
-    from sqlalchemy import select
+def of_customer(session: Session, channel: str, customer: str) -> str:
+    """The id of a customer's open conversation, on a channel that knows its customers; else of a new one.
+
+    ``session`` writes: of two first messages at once, the second goes on with what the first began.
+    """
+    from sqlalchemy import func, select
 
     from weitiao.store.tables import Conversation
 
-    with store.read() as session:
-        found = session.scalars(
-            select(Conversation.id)
-            .where(Conversation.channel == channel, Conversation.customer == customer, Conversation.status != "closed")
-            .order_by(Conversation.created_at.desc())
-        ).first()
-    return found or begin(store, channel, customer)["id"]
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"{channel} {customer}"))))
+    found = session.scalars(
+        select(Conversation.id)
+        .where(Conversation.channel == channel, Conversation.customer == customer, Conversation.status != "closed")
+        .order_by(Conversation.created_at.desc())
+    ).first()
+    if found:
+        return found
+    row, _ = _new(channel, customer)
+    session.add(row)
+    session.flush()
+    return row.id
 
 
 def opens(store: Store, conversation: str, secret: str) -> bool:
@@ -271,6 +267,17 @@ def forget(store: Store, *, customer: str | None = None, older_than: float | Non
             session.execute(delete(Message).where(Message.conversation_id.in_(some)))
             session.execute(delete(Conversation).where(Conversation.id.in_(some)))
     return len(found)
+
+
+def _new(channel: str, customer: str) -> tuple[Conversation, str]:
+    from weitiao.store.tables import Conversation
+
+    secret, now = secrets.token_urlsafe(24), time.time()
+    row = Conversation(
+        id=secrets.token_urlsafe(12), secret_sha256=hashed(secret), channel=channel[:40], customer=customer[:200],
+        status="bot", priority=0, state={}, turns=0, created_at=now, updated_at=now,
+    )  # fmt: skip
+    return row, secret
 
 
 def _row(session: Session, conversation: str, lock: bool = False) -> Conversation:

@@ -1,0 +1,1 @@
+"""The customer service over HTTP: customers' conversations, the widget, the agents' page."""

@@ -1,0 +1,78 @@
+"""``weitiao support serve``: from a project's folder to a running server, and back to an empty port."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weitiao.apps.support.server.settings import PREFIX, SupportSettings
+from weitiao.serving.serve import allow_files, attended, bound, check_keys, loop_factory, tls_of
+from weitiao.settings import resolve
+from weitiao.store import open_store
+
+if TYPE_CHECKING:
+    import socket
+
+    from weitiao.apps.support.bot import Bot
+    from weitiao.store import Store
+
+DATABASE, SETTINGS = "support.db", "server.toml"
+
+
+def serve_support(
+    folder: str | PathLike[str],
+    *,
+    settings: str | None = None,
+    state: str | None = None,
+    ready: Callable[[dict[str, Any]], None] | None = None,
+    **flags: Any,
+) -> dict[str, Any]:
+    """Serve the project in ``folder`` until SIGTERM; learns its intents first where that wasn't done.
+
+    ``settings`` is a TOML file of `SupportSettings` (default: the project's server.toml, where there is one), ``flags``
+    overrule it. ``state`` is the folder of the database support.db (default: the project's), unless ``database`` is
+    set. ``ready`` is called with url, project, intents, pid and keys once requests are answered.
+
+    Returns url, seconds (up) and requests (answered). Raises `ProjectError`, `RecipeError` (settings), `StoreError`,
+    `OutputError` (address in use).
+    """
+    from weitiao.apps.support.trained import open_bot
+
+    own = Path(folder) / SETTINGS
+    file = Path(settings) if settings else own if own.is_file() else None
+    resolved = resolve(SupportSettings, file=file, flags=flags, prefix=PREFIX).value
+    database = resolved.database or Path(state or folder) / DATABASE
+    with open_store(database) as store:
+        check_keys(resolved, store, f"weitiao keys add NAME --scope agent --database {store.file or '…'}")
+        tls = tls_of(resolved)
+        with bound(resolved) as listener:
+            bot = open_bot(folder)
+            allow_files(resolved)
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
+                return runner.run(_serve(resolved, store, bot, listener, tls, ready))
+
+
+async def _serve(
+    settings: SupportSettings,
+    store: Store,
+    bot: Bot,
+    listener: socket.socket,
+    tls: bool,
+    ready: Callable[[dict[str, Any]], None] | None,
+) -> dict[str, Any]:
+    from weitiao.apps.support.server.app import build
+    from weitiao.apps.support.server.service import SupportService
+    from weitiao.serving import logs
+
+    logs.set_up(sys.stderr)
+    service = SupportService(settings, store, bot)
+    service.start()
+    try:
+        told = {"project": str(bot.project.folder), "intents": len(bot.project.intents)}
+        return await attended(service, build(service), listener, tls, ready, **told)
+    finally:
+        await service.close()
