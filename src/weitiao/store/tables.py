@@ -230,3 +230,38 @@ class Message(Row):
             sqlite_where=sql("given_id IS NOT NULL"), postgresql_where=sql("given_id IS NOT NULL"),
         ),
     )  # fmt: skip
+
+
+class Delivery(Row):
+    """How far a conversation was handed on to its ``target``: "customer", where their channel must be told, or "desk",
+    the firm's own.
+
+    ``delivered`` is the number of the last message that was; the next is due at ``due_at``, and goes to ``address``.
+    """
+
+    __tablename__ = "deliveries"
+
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True)
+    target: Mapped[str] = mapped_column(String(10), primary_key=True)
+    delivered: Mapped[int] = mapped_column(Integer, default=0)
+    address: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    due_at: Mapped[float] = mapped_column(Float)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    refusals: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class Proof(Row):
+    """What proved that a message came from its platform; it is good for the message ``given_id`` and no other.
+
+    It outlives its conversation: what was forgotten must not come back with a request that was overheard.
+    """
+
+    __tablename__ = "proofs"
+
+    channel: Mapped[str] = mapped_column(String(40), primary_key=True)
+    proof: Mapped[str] = mapped_column(String(64), primary_key=True)
+    given_id: Mapped[str] = mapped_column(String(64))
+    conversation_id: Mapped[str] = mapped_column(String(24))
+    at: Mapped[float] = mapped_column(Float)
+
+    __table_args__ = (Index("proofs_at", "at"),)
