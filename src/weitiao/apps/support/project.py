@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from weitiao.apps.support.channels import Channels, Webhook
 from weitiao.apps.support.lines import read_yaml
-from weitiao.errors import ProjectError
+from weitiao.errors import ProjectError, RecipeError
 from weitiao.languages import say
 
 SETTINGS, INTENTS, SLOTS, DOCUMENTS = "support.toml", "intents.yaml", "slots.yaml", "documents"
@@ -89,6 +89,14 @@ class Settings(_Part):
     keep_days: float | None = Field(default=None, gt=0)  # after which a conversation is forgotten
     channels: Channels = Channels()
     desk: Webhook | None = None  # the firm's own, told of hand-overs
+
+    def check_secrets(self) -> None:
+        """Raise `RecipeError` with every secret of the channels and the desk that isn't there."""
+        parts = {f"channels.{name}": channel for name, channel in self.channels.opened().items()}
+        parts |= {"desk": self.desk} if self.desk else {}
+        faults = [f"{SETTINGS}: {name}: {problem}" for name, part in parts.items() for problem in part.missing()]
+        if faults:
+            raise RecipeError("\n".join(faults))
 
 
 class Intent(_Part):

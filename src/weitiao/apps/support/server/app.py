@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from weitiao.apps.support.channels.routes import add_channels
 from weitiao.apps.support.server import shapes
 from weitiao.apps.support.server.agents import add_agents
 from weitiao.apps.support.server.customers import add_customers
@@ -32,5 +33,6 @@ def build(service: SupportService) -> FastAPI:
     add_operation(app, service)
     add_customers(app, service)
     add_agents(app, service)
+    add_channels(app, service)
     add_document(app, "weitiao support", ASKED)
     return app

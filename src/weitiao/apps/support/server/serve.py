@@ -51,6 +51,7 @@ def serve_support(
         tls = tls_of(resolved)
         with bound(resolved) as listener:
             bot = open_bot(folder)
+            bot.project.settings.check_secrets()
             allow_files(resolved)
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 return runner.run(_serve(resolved, store, bot, listener, tls, ready))

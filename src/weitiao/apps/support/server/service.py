@@ -10,7 +10,7 @@ import logging
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +65,12 @@ class SupportService:
 
     def start(self) -> None:
         """Begin what runs beside the requests."""
-        self._tasks = [asyncio.ensure_future(each) for each in (self.watch.run(), self._refresh())]
+        self.beside(self.watch.run())
+        self.beside(self._refresh())
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` beside the requests until the service closes."""
+        self._tasks.append(asyncio.ensure_future(work))
 
     @property
     def ready(self) -> bool:
