@@ -1287,6 +1287,7 @@ CHINESE: dict[str, str] = {
     "This was sent by another site's page.": "这是由其他网站的页面发送的。",
     "A status is one of {known}.": "状态应为 {known} 之一。",
     # apps/support/trained.py
+    "{folder} has no model to go back to.": "{folder} 没有可以退回的模型。",
     "Learning {intents} intents from {examples} examples": "正在从 {examples} 个例句学习 {intents} 个意图",
     # web/templates
     "Language": "语言",

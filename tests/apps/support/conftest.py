@@ -9,7 +9,8 @@ import pytest
 
 import weitiao.apps.support
 from weitiao.apps.support.bot import Bot
-from weitiao.apps.support.trained import open_bot, train
+from weitiao.apps.support.project import read_project
+from weitiao.apps.support.trained import learn, open_bot
 
 EXAMPLE = Path(weitiao.apps.support.__file__).parent / "example"
 
@@ -19,7 +20,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example project, trained. Tests read it; one that writes takes a copy (`shutil.copytree`)."""
     folder = tmp_path_factory.mktemp("support") / "shop"
     shutil.copytree(EXAMPLE, folder)
-    train(folder)
+    learn(read_project(folder))
     return folder
 
 

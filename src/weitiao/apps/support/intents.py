@@ -125,17 +125,21 @@ class Intents:
             return []
         told, first = self.calibration, self._encoders[0](texts) if vectors is None else vectors
         shares, signals = self._panel.seen(texts, [first, *(encode(texts) for encode in self._encoders[1:])])
-        known = _known(signals, told.centres, told.known_from)
-        order = np.argsort(-shares, axis=1, kind="stable")[:, :SHOWN]
-        return [
-            Guess(
-                ranked=tuple((self.labels[place], float(row[place])) for place in places),
-                score=float(row[places[0]]),
-                sure=bool(row[places[0]] >= told.threshold and of_ours >= 0.5),
-                known=float(of_ours),
-            )
-            for row, places, of_ours in zip(shares, order, known, strict=True)
-        ]
+        return _guesses(shares, signals, told)
+
+
+def _guesses(shares: Floats, signals: list[Floats], told: Calibration) -> list[Guess]:
+    known = _known(signals, told.centres, told.known_from)
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :SHOWN]
+    return [
+        Guess(
+            ranked=tuple((told.labels[place], float(row[place])) for place in places),
+            score=float(row[places[0]]),
+            sure=bool(row[places[0]] >= told.threshold and of_ours >= 0.5),
+            known=float(of_ours),
+        )
+        for row, places, of_ours in zip(shares, order, known, strict=True)
+    ]
 
 
 def _known(signals: list[Floats], centres: Sequence[Sequence[float]], known_from: float) -> Floats:
@@ -198,7 +202,8 @@ def train_intents(
     else "e5-small") for so long; what it makes joins where that answers more of them rightly, by more than chance, and
     else all examples are learned without it. A call that was cut short goes on. ``encode`` is the first frozen base, an
     `Encoder`: default "e5-small", or without minutes ``base``; where neither is named and all is English, "minilm"
-    comes second. Returns what rejection.json holds, with seconds and out. Raises DataError for fewer than two intents;
+    comes second. Returns what rejection.json holds, with seconds, out and ``judged``: each question that the threshold
+    was measured on, as ``{"text", "intent"}`` with what a `Guess` has. Raises DataError for fewer than two intents;
     RecipeError, OutputError, BaseModelError, MissingExtraError.
     """
     require("sklearn", "tune")
@@ -214,16 +219,22 @@ def train_intents(
     rows = _Rows(texts, [one(texts) for one in encoders.values()], gold, labels, seed)
     work = None if minutes is None else _climbed(rows, place, minutes, (budget, delta), base)
     joined = work and _joined(rows, work, (budget, delta))
-    panel, seen, right = joined or (*solved(rows.vectors, gold, len(labels), seed), gold)
+    panel, seen = joined or solved(rows.vectors, gold, len(labels), seed)
+    asked = rows.only(_held_out(rows, (budget, delta))) if joined else rows
     how = "held out" if joined else "cross-validated"
     (first, sha256), *besides = [(name, str(getattr(one, "sha256", ""))) for name, one in encoders.items()]
     told: dict[str, Any] = {"labels": labels, "base": first, "base_sha256": sha256, "besides": dict(besides)}
     told |= {"temperatures": [view.temperature for view in panel.views], "how": how, "examples": len(panel.gold)}
-    told |= _calibrated(seen, right, budget, delta) | {"seed": seed}
-    told = _write(place, told, panel)
+    told |= _calibrated(seen, asked.gold, budget, delta) | {"seed": seed}
+    calibration = _write(place, told, panel)
     if work:
         shutil.rmtree(work.parent, ignore_errors=True)
-    return {**told, "out": str(place), "seconds": time.monotonic() - began}
+    judged = [
+        {"text": text, "intent": labels[at], **asdict(guess)}
+        for text, at, guess in zip(asked.texts, asked.gold.tolist(), _guesses(*seen, calibration), strict=True)
+    ]
+    seconds = time.monotonic() - began
+    return {**calibration.model_dump(), "out": str(place), "seconds": seconds, "judged": judged}
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,9 +291,9 @@ def _held_out(rows: _Rows, limits: tuple[float, float]) -> NDArray[np.bool_]:
     return held
 
 
-def _joined(rows: _Rows, bundle: Path, limits: tuple[float, float]) -> tuple[Panel, Seen, Places] | None:
-    """The panel with the tuned ``bundle``, what it says of the held-out rows, and the places of their intents; None
-    where it isn't ahead of the panel without, which needs no rows held out.
+def _joined(rows: _Rows, bundle: Path, limits: tuple[float, float]) -> tuple[Panel, Seen] | None:
+    """The panel with the tuned ``bundle`` and what it says of the held-out rows; None where it isn't ahead of the panel
+    without, which needs no rows held out.
     """
     held = _held_out(rows, limits)
     learned, asked = rows.only(~held), rows.only(held)
@@ -294,7 +305,7 @@ def _joined(rows: _Rows, bundle: Path, limits: tuple[float, float]) -> tuple[Pan
     if not _ahead(seen[0].argmax(axis=1) == asked.gold, without[0].argmax(axis=1) == asked.gold):
         tell(say("The tuned network adds nothing to what the frozen bases answer; it is left out."))
         return None
-    return panel, seen, asked.gold
+    return panel, seen
 
 
 def _ahead(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
@@ -356,7 +367,7 @@ def _encoder(base: str) -> Encode:
     return open_encoder(base)
 
 
-def _write(place: Path, told: dict[str, Any], panel: Panel) -> dict[str, Any]:
+def _write(place: Path, told: dict[str, Any], panel: Panel) -> Calibration:
     from safetensors.numpy import save_file
 
     tensors: dict[str, NDArray[Any]] = {"gold": panel.gold.astype(np.int64)}
@@ -376,4 +387,4 @@ def _write(place: Path, told: dict[str, Any], panel: Panel) -> dict[str, Any]:
             if place.is_dir():
                 place.rmdir()
             part.rename(place)
-    return calibration.model_dump()
+    return calibration

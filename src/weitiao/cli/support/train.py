@@ -21,7 +21,7 @@ def command(
     json: Json = False,
 ) -> None:
     def work() -> dict[str, Any]:
-        from weitiao.apps.support.trained import train
+        from weitiao.apps.support.train import train
 
         return train(folder, minutes=minutes, seed=seed)
 
