@@ -62,6 +62,14 @@ class Bot:
         return Outcome(turn.said, memory.model_dump(), memory.status, memory.priority)
 
 
+def close(guess: Guess, project: Project) -> list[str]:
+    """Intents that a message may have which isn't sure, where they are few: the customer chooses."""
+    found = [(name, share) for name, share in guess.ranked[:OFFERED] if share >= CLOSE]
+    if guess.known < KNOWN or len(found) < 2 or sum(share for _, share in found) < BOTH:
+        return []
+    return [name for name, _ in found if not project.intents[name].small_talk]
+
+
 def firm_clock(project: Project) -> Callable[[], datetime]:
     """The time at the firm, without a zone."""
     zone = ZoneInfo(project.settings.hours.zone)
@@ -273,8 +281,8 @@ class _Turn:
             return True
         if self._look_up():
             return True
-        if close := self._close():
-            self._choose_intent(close)
+        if few := close(self._guess(self.text), self.project):
+            self._choose_intent(few)
         else:
             self._clarify()
         return True
@@ -320,14 +328,6 @@ class _Turn:
         if serious:
             return serious[:1]
         return sure[:1] if len(pieces) <= 1 else []
-
-    def _close(self) -> list[str]:
-        """Intents that the message may have, where they are few."""
-        guess = self._guess(self.text)
-        close = [(name, share) for name, share in guess.ranked[:OFFERED] if share >= CLOSE]
-        if guess.known < KNOWN or len(close) < 2 or sum(share for _, share in close) < BOTH:
-            return []
-        return [name for name, _ in close if not self.project.intents[name].small_talk]
 
     # What is answered.
 
