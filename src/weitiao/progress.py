@@ -22,9 +22,9 @@ def clock(seconds: float) -> str:
 
 
 def seconds_of(time: str | float) -> float:
-    """ "90s", "10m", "2h" or a number of seconds, in seconds. Raises RecipeError."""
+    """ "90s", "10m", "2h", "30d" or a number of seconds, in seconds. Raises RecipeError."""
     given = str(time)
-    unit = {"s": 1, "m": 60, "h": 3600}.get(given[-1:].lower())
+    unit = {"s": 1, "m": 60, "h": 3600, "d": 86_400}.get(given[-1:].lower())
     try:
         found = float(given[:-1]) * unit if unit else float(given)
     except ValueError:

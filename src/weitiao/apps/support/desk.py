@@ -60,6 +60,10 @@ class TakenError(StoreError):
     """Somebody else has it, or it isn't where it would have to be."""
 
 
+class ClosedError(TakenError):
+    """It has ended."""
+
+
 def begin(store: Store, channel: str, customer: str = "") -> dict[str, str]:
     """A new conversation: its ``id``, and the ``secret`` that its customer must show, which is kept nowhere."""
     row, secret = _new(channel, customer or secrets.token_urlsafe(9))
@@ -121,7 +125,7 @@ def turn(
             if given_id and (before := _answered(session, row, given_id)):
                 return before
             if row.status == "closed":
-                raise TakenError(say("This conversation is closed. Begin a new one."))
+                raise ClosedError(say("This conversation is closed. Begin a new one."))
             turns, status, priority = row.turns, row.status, row.priority
             state = dict(row.state)
         outcome = respond(state, text) if status == "bot" else None
@@ -248,25 +252,40 @@ def rate(store: Store, conversation: str, number: int, rating: int) -> None:
         message.rating = 1 if rating > 0 else -1
 
 
-def forget(store: Store, *, customer: str | None = None, older_than: float | None = None) -> int:
-    """Delete the conversations of one customer (the channel's name for them, or a conversation's id), or those that
-    nobody touched for ``older_than`` seconds; how many they were.
+def of(store: Store, *, customer: str | None = None, older_than: float | None = None) -> list[str]:
+    """The conversations of one customer (the channel's name for them, in its groups too, or a conversation's id), or
+    those that nobody touched for ``older_than`` seconds.
     """
-    from sqlalchemy import delete, or_, select
+    from sqlalchemy import or_, select
+
+    from weitiao.store.tables import Conversation
+
+    if customer is not None:
+        own = Conversation.customer.startswith(f"{customer}#", autoescape=True)
+        which = or_(Conversation.customer == customer, own, Conversation.id == customer)
+    else:
+        which = Conversation.updated_at < time.time() - (older_than or 0.0)
+    with store.read() as session:
+        return list(session.scalars(select(Conversation.id).where(which)))
+
+
+def forget(store: Store, conversations: Sequence[str], actor: str) -> None:
+    """Delete conversations with all that was said in them. ``actor`` is written into the audit log, with their ids."""
+    from sqlalchemy import delete
 
     from weitiao.store.tables import Conversation, Message
 
-    if customer is not None:
-        which = or_(Conversation.customer == customer, Conversation.id == customer)
-    else:
-        which = Conversation.updated_at < time.time() - (older_than or 0.0)
-    with store.write() as session:
-        found = session.scalars(select(Conversation.id).where(which)).all()
-        for start in range(0, len(found), 500):
-            some = found[start : start + 500]
+    for start in range(0, len(conversations), 500):
+        some = list(conversations[start : start + 500])
+        with store.write() as session:
+            if store.file:
+                session.connection().exec_driver_sql("PRAGMA secure_delete = ON")  # zeros instead of what was there
             session.execute(delete(Message).where(Message.conversation_id.in_(some)))
             session.execute(delete(Conversation).where(Conversation.id.in_(some)))
-    return len(found)
+            session.add_all(entry(actor, "conversation forgotten", name) for name in some)
+    if store.file and conversations:
+        with store.read() as session:  # what was written last, and is now deleted, leaves the log of SQLite too
+            session.connection().exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _new(channel: str, customer: str) -> tuple[Conversation, str]:

@@ -169,7 +169,7 @@ def to_desk(store: Store, busy: Collection[str], most: int) -> list[Due]:
     now = time.time()
     known = func.coalesce(Delivery.delivered, 0)
     rows = (
-        select(Conversation.id, known, func.max(Message.number), func.max(Message.at))
+        select(Conversation.id, known, func.max(Message.at))
         .outerjoin(Delivery, (Delivery.conversation_id == Conversation.id) & (Delivery.target == TO_DESK))
         .join(Message, (Message.conversation_id == Conversation.id) & (Message.number > known))
         .where(
@@ -184,19 +184,20 @@ def to_desk(store: Store, busy: Collection[str], most: int) -> list[Due]:
     )
     with store.read() as session:
         found = session.execute(rows).tuples().all()
-    return [Due(name, TO_DESK, number, "", {}, _event(store, name, after), at) for name, after, number, at in found]
+    return [_event(store, name, after, at) for name, after, at in found]
 
 
-def _event(store: Store, conversation: str, after: int) -> dict[str, Any]:
+def _event(store: Store, conversation: str, after: int, at: float) -> Due:
     """What is told of the messages after one: the conversation as agents see it."""
     told = desk.transcript(store, conversation, after, notes=True)
-    handed_over = any(each["act"] == "hand_over" for each in told["messages"])
+    messages = told["messages"]
     shown = ("id", "channel", "customer", "status", "agent", "priority", "created_at", "waiting_at")
-    return {
-        "event": "hand_over" if handed_over else "message",
+    event = {
+        "event": "hand_over" if any(each["act"] == "hand_over" for each in messages) else "message",
         "conversation": {name: told[name] for name in shown},
-        "messages": told["messages"],
+        "messages": messages,
     }
+    return Due(conversation, TO_DESK, messages[-1]["number"], "", {}, event, at)
 
 
 def record(store: Store, due: Due, outcome: Outcome) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,11 +42,8 @@ def serve_support(
     """
     from weitiao.apps.support.trained import open_bot
 
-    own = Path(folder) / SETTINGS
-    file = Path(settings) if settings else own if own.is_file() else None
-    resolved = resolve(SupportSettings, file=file, flags=flags, prefix=PREFIX).value
-    database = resolved.database or Path(state or folder) / DATABASE
-    with open_store(database) as store:
+    resolved = settings_of(folder, settings, flags)
+    with open_desk(folder, resolved, state) as store:
         check_keys(resolved, store, f"weitiao keys add NAME --scope agent --database {store.file or '…'}")
         tls = tls_of(resolved)
         with bound(resolved) as listener:
@@ -57,6 +54,22 @@ def serve_support(
                 return runner.run(_serve(resolved, store, bot, listener, tls, ready))
 
 
+def settings_of(
+    folder: str | PathLike[str], settings: str | None = None, flags: Mapping[str, Any] | None = None
+) -> SupportSettings:
+    """The settings of a server of the project in ``folder``: those in the file ``settings`` (default: its server.toml,
+    where there is one), in variables and ``flags``.
+    """
+    own = Path(folder) / SETTINGS
+    file = Path(settings) if settings else own if own.is_file() else None
+    return resolve(SupportSettings, file=file, flags=flags or {}, prefix=PREFIX).value
+
+
+def open_desk(folder: str | PathLike[str], settings: SupportSettings, state: str | None = None) -> Store:
+    """The database of the conversations: that of the settings, else support.db in ``state`` (default: ``folder``)."""
+    return open_store(settings.database or Path(state or folder) / DATABASE)
+
+
 async def _serve(
     settings: SupportSettings,
     store: Store,
@@ -65,6 +78,7 @@ async def _serve(
     tls: bool,
     ready: Callable[[dict[str, Any]], None] | None,
 ) -> dict[str, Any]:
+    from weitiao.apps.support.forgetting import keep_no_longer
     from weitiao.apps.support.server.app import build
     from weitiao.apps.support.server.service import SupportService
     from weitiao.serving import logs
@@ -72,6 +86,7 @@ async def _serve(
     logs.set_up(sys.stderr)
     service = SupportService(settings, store, bot)
     service.start()
+    service.beside(keep_no_longer(service))
     try:
         told = {"project": str(bot.project.folder), "intents": len(bot.project.intents)}
         return await attended(service, build(service), listener, tls, ready, **told)

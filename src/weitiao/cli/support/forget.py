@@ -1,0 +1,51 @@
+"""``weitiao support forget``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from weitiao.cli.answer import Json, Seed, answer
+from weitiao.cli.support.folder import Folder
+from weitiao.languages import say
+from weitiao.terminal import echo
+
+
+def command(
+    folder: Folder,
+    customer: Annotated[
+        str | None, typer.Option(metavar="ID", help=say("Whose: a channel's name for them, or a conversation's id."))
+    ] = None,
+    older_than: Annotated[
+        str | None, typer.Option(metavar="TIME", help=say("What nobody touched for so long, such as 90d."))
+    ] = None,
+    settings: Annotated[
+        str | None, typer.Option(metavar="FILE", help=say("The server's settings (default: server.toml there)."))
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="DIR", help=say("Folder of the database (default: the project's)."))
+    ] = None,
+    database: Annotated[str | None, typer.Option(metavar="URL", help=say("Its database, if not in a file."))] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    def work() -> dict[str, Any]:
+        from weitiao.apps.support.forgetting import forget
+
+        flags = {"database": database} if database else {}
+        return forget(folder, customer=customer, older_than=older_than, settings=settings, state=state, **flags)
+
+    answer(json, work, _show)
+
+
+def _show(found: dict[str, Any]) -> None:
+    echo(
+        say(
+            "{conversations} conversation(s) deleted, and {examples} example(s) that were learned from them.",
+            conversations=found["conversations"],
+            examples=found["examples"],
+        )
+    )
+    if found["examples"]:
+        echo(say("The intents are learned anew when the bot is opened next, or now: weitiao support train"))

@@ -1,0 +1,72 @@
+"""What a customer said is gone when it is to be forgotten."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from typer.testing import CliRunner
+
+from weitiao.apps.support import desk
+from weitiao.apps.support.desk import BOT, Outcome, Said
+from weitiao.apps.support.forgetting import forget
+from weitiao.cli import app
+from weitiao.errors import RecipeError
+from weitiao.store import Store, audit, open_store
+from weitiao.store.tables import Conversation
+
+
+def echo(state: dict[str, Any], text: str) -> Outcome:
+    return Outcome([Said(BOT, f"heard: {text}", "answer")], {"said": text}, "bot", "normal")
+
+
+@pytest.fixture
+def project(shop: Path, tmp_path: Path) -> Path:
+    shutil.copytree(shop, tmp_path / "shop", ignore=shutil.ignore_patterns("models", "cache"))
+    return tmp_path / "shop"
+
+
+def spoken(store: Store, customer: str, text: str, days: float = 0.0) -> str:
+    name = desk.begin(store, "telegram", customer)["id"]
+    desk.turn(store, name, text, echo)
+    if days:
+        with store.write() as session:
+            changed = Conversation.updated_at - days * 86_400
+            session.execute(update(Conversation).where(Conversation.id == name).values(updated_at=changed))
+    return name
+
+
+def test_one_customer_is_forgotten_and_nobody_else(project: Path) -> None:
+    with open_store(project / "support.db") as store:
+        alone, group = spoken(store, "42", "a very private matter"), spoken(store, "42#-9", "private in a group")
+        other, alike = spoken(store, "43", "hello"), spoken(store, "420", "hello")
+        assert forget(project, customer="42") == {"conversations": 2, "examples": 0}
+        assert {each["id"] for each in desk.inbox(store, ("bot",))} == {other, alike}
+        log = audit.latest(store)
+    assert {(each["action"], each["subject"]) for each in log} == {
+        ("conversation forgotten", alone),
+        ("conversation forgotten", group),
+    }
+    for file in project.glob("support.db*"):
+        assert b"private" not in file.read_bytes()
+
+
+def test_what_is_old_is_forgotten(project: Path) -> None:
+    with open_store(project / "support.db") as store:
+        spoken(store, "1", "long ago", days=91)
+        new = spoken(store, "2", "lately", days=89)
+        found = CliRunner().invoke(app, ["support", "forget", str(project), "--older-than", "90d", "--json"])
+        assert json.loads(found.stdout) == {"conversations": 1, "examples": 0}
+        assert [each["id"] for each in desk.inbox(store, ("bot",))] == [new]
+
+
+def test_nothing_is_forgotten_by_a_slip(project: Path) -> None:
+    for both in ({}, {"customer": "1", "older_than": "1d"}):
+        with pytest.raises(RecipeError):
+            forget(project, **both)
+    with pytest.raises(RecipeError):
+        forget(project, older_than="yesterday")
