@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,18 @@ YEAR = 365 * 24 * 3600
 
 
 def page(
-    request: Request, template: str, values: dict[str, object], *, room: str = "weitiao.web", status: int = 200
+    request: Request,
+    template: str,
+    values: Mapping[str, object],
+    *,
+    room: str = "weitiao.web",
+    status: int = 200,
+    framed_by: Sequence[str] = (),
 ) -> Response:
     """The answer that shows ``template`` of the package ``room`` in the language in force, and remembers that language.
 
     A template extends ``shell.html``, which see. Scripts and styles run only where they bear the answer's ``nonce``.
+    Pages of the origins ``framed_by`` may show this one in a frame.
     """
     from starlette.responses import HTMLResponse
 
@@ -32,22 +40,24 @@ def page(
         .get_template(template)
         .render(values, language="zh-CN" if current() == "zh" else "en", nonce=nonce)
     )
-    response = HTMLResponse(html, status, _headers(nonce))
+    response = HTMLResponse(html, status, _headers(nonce, framed_by))
     if request.query_params.get("lang") in LANGUAGES:
         set_cookie(response, request, LANGUAGE_COOKIE, current(), YEAR)
     return response
 
 
-def login_form(request: Request, problem: str = "", status: int = 200) -> Response:
-    """The form that asks for a key and sends it as ``key`` to ``/login``, with what was wrong about the last one."""
-    return page(request, "login.html", {"problem": problem}, status=status)
+def login_form(request: Request, problem: str = "", status: int = 200, *, home: str = "/") -> Response:
+    """The form that asks for a key and sends it as ``key`` to ``login`` beneath the page ``home``, with what was wrong
+    about the last one.
+    """
+    return page(request, "login.html", {"problem": problem, "home": home}, status=status)
 
 
-def send_home() -> Response:
-    """See ``/`` next."""
+def send_home(home: str = "/") -> Response:
+    """See the page ``home`` next."""
     from starlette.responses import RedirectResponse
 
-    return RedirectResponse("/", 303, {"Cache-Control": "no-store"})
+    return RedirectResponse(home, 303, {"Cache-Control": "no-store"})
 
 
 def set_cookie(response: Response, request: Request, name: str, value: str, seconds: int) -> None:
@@ -57,14 +67,15 @@ def set_cookie(response: Response, request: Request, name: str, value: str, seco
     )
 
 
-def _headers(nonce: str) -> dict[str, str]:
+def _headers(nonce: str, framed_by: Sequence[str]) -> dict[str, str]:
+    frames = " ".join(("'self'", *framed_by)) if framed_by else "'none'"
     policy = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {frames}"
     )
     return {
         "Content-Security-Policy": policy,
-        "X-Frame-Options": "DENY",
+        **({} if framed_by else {"X-Frame-Options": "DENY"}),  # which knows no origins
         "Referrer-Policy": "same-origin",  # "no-referrer" would make browsers send Origin: null with our own forms
         "Cache-Control": "no-store",
     }

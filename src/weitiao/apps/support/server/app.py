@@ -10,6 +10,7 @@ from weitiao.apps.support.channels.routes import add_channels
 from weitiao.apps.support.server import shapes
 from weitiao.apps.support.server.agents import add_agents
 from weitiao.apps.support.server.customers import add_customers
+from weitiao.apps.support.server.pages import add_pages
 from weitiao.serving.gate import Gate
 from weitiao.serving.routes import add_document, add_operation, add_refusals
 
@@ -33,6 +34,7 @@ def build(service: SupportService) -> FastAPI:
     add_operation(app, service)
     add_customers(app, service)
     add_agents(app, service)
+    add_pages(app, service)
     add_channels(app, service)
     add_document(app, "weitiao support", ASKED)
     return app

@@ -32,7 +32,7 @@ async def news(service: SupportService, conversation: str, after: int) -> dict[s
 
 
 def answered(turn: Awaitable[dict[str, Any]]) -> StreamingResponse:
-    """The replies of ``turn`` as events "message", then "done" with the rest of it; "error" where it is refused."""
+    """Of ``turn`` an event "turn" (number, status), its replies as events "message", "done"; "error" if refused."""
 
     async def stream() -> AsyncIterator[bytes]:
         yield b": received\n\n"
@@ -41,9 +41,11 @@ def answered(turn: Awaitable[dict[str, Any]]) -> StreamingResponse:
         except Refusal as refusal:
             yield _event("error", {"code": refusal.code, "message": refusal.message})
             return
-        for reply in found.pop("replies"):
+        replies = found.pop("replies")
+        yield _event("turn", found)
+        for reply in replies:
             yield _event("message", reply, reply["number"])
-        yield _event("done", found)
+        yield _event("done", {})
 
     return _streamed(stream())
 

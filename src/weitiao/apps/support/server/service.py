@@ -20,7 +20,7 @@ from prometheus_client import generate_latest
 
 from weitiao import privacy
 from weitiao.apps.support import desk
-from weitiao.apps.support.desk import MissingConversationError, TakenError
+from weitiao.apps.support.desk import ClosedError, MissingConversationError, TakenError
 from weitiao.apps.support.project import INTENTS, SETTINGS, SLOTS
 from weitiao.apps.support.server.metrics import Turns
 from weitiao.apps.support.server.rates import REMEMBERED, Rates
@@ -108,7 +108,7 @@ class SupportService:
         except MissingConversationError as error:
             raise Refusal(404, "conversation", str(error)) from None
         except TakenError as error:
-            raise Refusal(409, "taken", str(error)) from None
+            raise Refusal(409, "closed" if isinstance(error, ClosedError) else "taken", str(error)) from None
 
     async def opens(self, conversation: str, secret: str) -> bool:
         """Whether ``secret`` is the one of this conversation."""
