@@ -53,10 +53,11 @@ class Bot:
             turn.run()
         return Outcome(turn.said, memory.model_dump(), memory.status, memory.priority)
 
-    def call_person(self, state: dict[str, Any], _: str = "") -> Outcome:
-        """What follows where the customer asked for a person by a button instead of words."""
+    def call_person(self, state: dict[str, Any], text: str) -> Outcome:
+        """What follows where the customer asked for a person by a button, which says ``text`` for them."""
         memory = Memory.of(state)
-        with speaking(memory.language or self.project.settings.languages[0]):
+        memory.language = spoken(text, memory.language or self.project.settings.languages[0])
+        with speaking(memory.language):
             turn = _Turn(self, memory, "")
             turn._hand_over("wish")
         return Outcome(turn.said, memory.model_dump(), memory.status, memory.priority)

@@ -145,6 +145,7 @@
     problem.hidden = true;
     text.value = "";
     at("conversation").hidden = at("beside").hidden = !id;
+    at("empty").hidden = Boolean(id);
     document.body.classList.toggle("reading", Boolean(id));
     look();
   }
