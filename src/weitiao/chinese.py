@@ -1261,6 +1261,7 @@ CHINESE: dict[str, str] = {
     "this is not YAML: {why}": "不是 YAML：{why}",
     # apps/support/phrases.py
     "I'm not sure that I understood you. Could you say it in other words, or with more detail?": "抱歉，我没太明白您的意思。能换个说法，或者说得再具体一些吗？",
+    "If it is about “{title}”:": "如果您问的是“{title}”：",
     "I didn't understand that.": "抱歉，我没听懂。",
     "“{value}” doesn't look right.": "“{value}”好像不太对。",
     "I'm handing you over to a colleague, who can read everything above. They are there again on {when} and will answer you here.": "我把您转给同事，以上内容他们都能看到。同事将于 {when} 上班，届时在这里回复您。",
@@ -1319,6 +1320,7 @@ CHINESE: dict[str, str] = {
     "For people": "待人工",
     "With the bot": "机器人处理中",
     "Ended": "已结束",
+    "Choose a conversation.": "请选择一个会话。",
     "Nobody waits.": "没有客户在等待。",
     "Conversation": "会话",
     "Take": "接手",
