@@ -22,8 +22,13 @@ def read(path: Path) -> Iterator[Block]:
     if path.suffix.lower() == ".txt":
         yield from (Block(" ".join(part.split())) for part in re.split(r"\n\s*\n", text))
         return
+    yield from blocks(rendered(text))
+
+
+def rendered(text: str) -> str:
+    """Markdown as a page, whose headings have their anchors."""
     parser = require("markdown_it", "support").MarkdownIt("commonmark").enable("table")
-    yield from blocks(_HEADING.sub(_anchored, parser.render(text)))
+    return _HEADING.sub(_anchored, parser.render(text))
 
 
 def _anchored(heading: re.Match[str]) -> str:

@@ -237,6 +237,31 @@ def learning_curves(
     return draw(paint, size, say("Learning curves"))
 
 
+def risk_coverage(points: Sequence[tuple[float, float]], budget: float, chosen: tuple[float, float]) -> Markup:
+    """The wrong share of all questions over the answered one as the threshold falls, both as (answered, wrong)
+    ``points``; the ``budget`` as a line, and the threshold that was ``chosen`` as a ring.
+    """
+    size = (560.0, 320.0)
+    top = max([2 * budget, chosen[1] * 1.3, *(wrong for _, wrong in points)]) * 1.05
+
+    def paint(figure: Figure) -> None:
+        axes = _axes(figure, size, (68, 16, 472, 244))
+        axes.axhline(budget, color=WARM, linewidth=1.4, linestyle=(0, (4, 3)))
+        above: dict[str, Any] = {"textcoords": "offset points", "color": INK}
+        axes.annotate(say("budget {share}", share=f"{budget:.1%}"), (0, budget), (6, 5), **above)
+        axes.plot([point[0] for point in points], [point[1] for point in points], color=ACCENT, linewidth=1.8)
+        axes.plot([chosen[0]], [chosen[1]], "o", color=INK, markersize=9, markerfacecolor="none", markeredgewidth=1.6)
+        axes.annotate(f"{chosen[0]:.1%}", chosen, (-8, 10), ha="right", **above)
+        axes.set(xlim=(0, 1), ylim=(0, top), xlabel=say("Questions answered"), ylabel=say("Answered wrongly"))
+        axes.grid(axis="y")
+        axes.tick_params(length=0)
+        axes.yaxis.set_label_coords(-0.11, 0.5)
+        _percent(axes.xaxis)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
+
+    return draw(paint, size, say("Wrong answers by the share that is answered"))
+
+
 def _curve(axes: Axes, points: Sequence[tuple[float, float]], title: str, colour: str, mark_best: bool = False) -> None:
     dots = "o" if len(points) <= 40 else None
     axes.plot([p[0] for p in points], [p[1] for p in points], color=colour, marker=dots, markersize=4, linewidth=1.6)

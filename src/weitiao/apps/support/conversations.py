@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from weitiao.apps.support.bot import Bot
 from weitiao.apps.support.desk import BOT
-from weitiao.apps.support.lines import read_yaml
+from weitiao.apps.support.lines import line_at, read_yaml
 from weitiao.apps.support.memory import Memory
+from weitiao.apps.support.project import SLOTS, Project, read_project
 from weitiao.errors import ProjectError
 from weitiao.languages import say
 
+CONVERSATIONS = "conversations"
 TODAY = datetime(2026, 3, 2, 10)  # noqa: DTZ001 - a Monday morning at the firm
 Act = Literal["answer", "found", "ask", "choose", "clarify", "small_talk", "hand_over"]
 
@@ -75,22 +79,78 @@ class Failure:
     replies: tuple[str, ...]
 
 
-def read_conversations(folder: Path) -> list[tuple[str, Written]]:
-    """(file name, conversation) of every YAML file in ``folder``. Raises `ProjectError` with every fault."""
+def read_conversations(*paths: Path, project: Project | None = None) -> list[tuple[str, Written]]:
+    """(file name, conversation) of every YAML file in ``paths``; a folder stands for those in it.
+
+    Raises `ProjectError` with every fault at once, each with its place; with ``project`` also for intents and slots
+    that it hasn't got.
+    """
     found, faults = [], []
-    for path in sorted(folder.glob("*.yaml")):
+    for path in (file for each in paths for file in (sorted(each.glob("*.yaml")) if each.is_dir() else [each])):
         lines, problems = read_yaml(path)
+        if not problems:
+            try:
+                written = Written.model_validate({name: line.value for name, line in lines.items()})
+                found.append((path.name, written))
+                problems = [f":{line_at(path, at)}: {why}" for at, why in _unknown(written, project)]
+            except ValidationError as error:
+                problems = [f":{line_at(path, at)}: {why}" for at, why in _faults(error)]
         faults += [f"{path.name}{problem}" for problem in problems]
-        try:
-            found.append((path.name, Written.model_validate({name: line.value for name, line in lines.items()})))
-        except ValidationError as error:
-            for fault in error.errors(include_url=False):
-                faults.append(f"{path.name}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}")
     if faults:
         raise ProjectError(
-            say("{count} conversation(s) can't be read:\n{faults}", count=len(faults), faults="\n".join(faults)), faults
+            say(
+                "The conversations have {count} fault(s):\n{faults}",
+                count=len(faults),
+                faults="\n".join(f"  {fault}" for fault in faults),
+            ),
+            faults,
         )
     return found
+
+
+Place = tuple[str | int, ...]
+
+
+def _faults(error: ValidationError) -> Iterator[tuple[Place, str]]:
+    for fault in error.errors(include_url=False):
+        yield fault["loc"], f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+
+
+def _unknown(written: Written, project: Project | None) -> Iterator[tuple[Place, str]]:
+    """What ``written`` expects that the project hasn't got."""
+    if not project:
+        return
+    for number, turn in enumerate(written.turns):
+        at: Place = ("turns", number, "expects")
+        for name in sorted(set(turn.expects.intent) - set(project.intents)):
+            yield (*at, "intent"), say("there is no intent {intent}", intent=name)
+        for name in sorted(set(turn.expects.slots) - set(project.slots)):
+            yield (*at, "slots", name), say("there is no slot {slot} in {file}", slot=name, file=SLOTS)
+
+
+def run_conversations(folder: str | PathLike[str], files: Sequence[str | PathLike[str]] = ()) -> dict[str, Any]:
+    """Play written conversations with the bot of the project in ``folder``: those in ``files``, which may be folders,
+    default: its own.
+
+    Returns ``{"project", "conversations", "passed", "failures"}``, the last with what a `Failure` has. Raises
+    `ProjectError` for faults of the project or of the conversations, and where there are none.
+    """
+    from weitiao.apps.support.trained import open_bot
+
+    paths = [Path(each) for each in files] or [Path(folder) / CONVERSATIONS]
+    project = read_project(folder)
+    written = read_conversations(*paths, project=project)
+    if not written:
+        where = ", ".join(map(str, paths))
+        raise ProjectError(say("There is no conversation (*.yaml) in {where}.", where=where))
+    bot = open_bot(folder)
+    failures = [failure for file, each in written if (failure := play(bot, file, each))]
+    return {
+        "project": str(project.folder),
+        "conversations": len(written),
+        "passed": len(written) - len(failures),
+        "failures": [asdict(failure) for failure in failures],
+    }
 
 
 def play(bot: Bot, file: str, written: Written) -> Failure | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,3 +48,25 @@ def read_yaml(path: Path) -> tuple[dict[str, Line], list[str]]:
             continue
         found[name] = Line(number, loader.construct_object(value, deep=True))
     return found, faults
+
+
+def line_at(path: Path, place: Iterable[str | int]) -> int:
+    """The line (from 1) of what stands at ``place`` (names, and numbers from 0) in a YAML file that can be read; of
+    the last part of the way that is there.
+    """
+    import yaml
+
+    node = yaml.BaseLoader(path.read_text(encoding="utf-8-sig")).get_single_node()
+    line = 1
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if not found:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from weitiao.apps.support.channels import Channels, Webhook
 from weitiao.apps.support.lines import read_yaml
+from weitiao.apps.support.text import plain
 from weitiao.errors import ProjectError, RecipeError
 from weitiao.languages import say
 
@@ -162,7 +163,12 @@ class Project:
 
     def words(self) -> list[str]:
         """What the firm says and hears: examples, and the names of what can be chosen."""
-        named = (words for slot in self.slots.values() for by_language in slot.values.values() for words in by_language.values())
+        named = (
+            words
+            for slot in self.slots.values()
+            for by_language in slot.values.values()
+            for words in by_language.values()
+        )
         return [text for text, _ in self.examples()] + [word for words in named for word in words]
 
 
@@ -263,12 +269,13 @@ def _contradictions(
             if not intent.title.get(language, "").strip():
                 yield f"{here}: " + say("no title in {language}", language=language)
         for example in intent.examples:
-            plain = " ".join(example.casefold().split())
-            if not plain:
+            read = plain(example).casefold()
+            alike = re.sub(r"\W+", " ", read).strip() or read
+            if not read:
                 yield f"{here}: " + say("an example is empty")
-            elif said.setdefault(plain, name) != name:
+            elif said.setdefault(alike, name) != name:
                 yield f"{here}: " + say(
-                    "the example {text} is also one of {other}", text=repr(example), other=said[plain]
+                    "the example {text} is also one of {other}", text=repr(example), other=said[alike]
                 )
         for missing in sorted(set(intent.slots) - set(slots)):
             yield f"{here}: " + say("there is no slot {slot} in {file}", slot=missing, file=SLOTS)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from weitiao.cli.support import forget, train
+from weitiao.cli.support import chat, check, new, test, train
 from weitiao.languages import say
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-app.command("train", help=say("Learn a project's intents from its examples."))(train.command)
-app.command("forget", help=say("Delete one customer's conversations, or old ones, and what was learned from them."))(
-    forget.command
-)
+app.command("new", help=say("Write an example project, to be made your own."))(new.command)
+app.command("check", help=say("Tell every fault of a project at once."))(check.command)
+app.command("train", help=say("Learn a project's intents from its examples; writes a report."))(train.command)
+app.command("test", help=say("Play a project's written conversations."))(test.command)
+app.command("chat", help=say("Talk to a project's bot."))(chat.command)

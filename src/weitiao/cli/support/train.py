@@ -29,11 +29,22 @@ def command(
 
 
 def _show(found: dict[str, Any]) -> None:
+    shares = {name: percent(share) for name, share in found["expected"].items()}
     echo(
         say(
-            "{answered} of known questions will be answered, {wrong} wrongly (at most {bound}, with confidence "
-            "{confidence}).",
-            answered=percent(found["answered"]), wrong=percent(found["wrong"]), bound=percent(found["bound"]),
-            confidence=percent(1 - found["delta"]),
+            "Of questions that the intents cover {answered} will be answered, {looked_up} looked up in the documents, "
+            "{asked_back} asked back with a choice; {unclear} will be asked to say it otherwise.",
+            **shares,
         )
+    )
+    told = {name: percent(found[name]) for name in ("wrong", "bound", "budget")}
+    echo(
+        say("{wrong} were answered wrongly; at most {bound}, with {confidence} confidence. The budget is {budget}.",
+            confidence=percent(1 - found["delta"]), **told)
     )  # fmt: skip
+    if not found["certified"]:
+        echo(
+            say("{questions} questions can't show that the budget is kept: at least {needed} are needed.",
+                questions=found["questions"], needed=found["needed"])
+        )  # fmt: skip
+    echo(say("The report is {report}.", report=found["report"]))

@@ -1,0 +1,33 @@
+"""What will become of customers' questions, as far as those tell that the threshold was measured on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from weitiao.apps.support.bot import Bot, close
+from weitiao.apps.support.intents import Guess
+
+LOOKED_UP = 200  # of the questions that aren't surely understood are looked for in the documents, evenly taken
+Judged = Sequence[Mapping[str, Any]]
+
+
+def expected(bot: Bot, judged: Judged) -> dict[str, float]:
+    """Shares of the ``judged`` questions (`train_intents`): answered from a template, "looked_up" in the documents,
+    "asked_back" with a short choice, and "unclear", asked to say it otherwise; too many of these in a row are handed
+    over.
+    """
+    unsure = [each for each in judged if not each["sure"]]
+    some = unsure[:: max(1, -(-len(unsure) // LOOKED_UP))]
+    counts = Counter(_becomes(bot, each) for each in some)
+    left = len(unsure) / max(1, len(judged) * len(some))
+    shares = {name: counts[name] * left for name in ("looked_up", "asked_back", "unclear")}
+    return {"answered": 1 - len(unsure) / max(1, len(judged)), **shares}
+
+
+def _becomes(bot: Bot, each: Mapping[str, Any]) -> str:
+    if bot.index and bot.index.answer(each["text"]):
+        return "looked_up"
+    guess = Guess(each["ranked"], each["score"], each["sure"], each["known"])
+    return "asked_back" if close(guess, bot.project) else "unclear"
