@@ -838,6 +838,8 @@ CHINESE: dict[str, str] = {
     "{folder} is no folder of documents.": "{folder} 不是文档文件夹。",
     # index/kept.py
     "The index of documents can't be kept in {folder}: {why}.": "文档索引无法保存到 {folder}：{why}。",
+    # index/read_html.py
+    "its tags are nested more than {most} deep": "标签嵌套超过 {most} 层",
     # index/read_pdf.py
     "it is protected by a password": "有密码保护",
     # index/read_table.py
@@ -1414,7 +1416,6 @@ CHINESE: dict[str, str] = {
     "answered from a template": "用模板回答",
     "looked up in the documents": "在文档中查找",
     "asked back with a short choice": "反问，给出几个选项",
-    "asked to say it otherwise, then handed over": "请客户换个说法，之后转人工",
     "from a template": "用模板",
     "Answered wrongly": "答错",
     "at most {bound}": "不超过 {bound}",
@@ -1438,14 +1439,10 @@ CHINESE: dict[str, str] = {
     "Certainty": "把握",
     "Would be sent": "会发出",
     "Understood": "理解正确",
-    "What to do": "建议",
     "Answered": "回答",
     "Examples, {language}": "例句（{language}）",
-    "{count} intents have fewer than {few} examples in a language.": "有 {count} 个意图在某种语言中的例句少于 {few} 个。",
     "Every intent has at least {few} examples in each language.": "每个意图在每种语言中都至少有 {few} 个例句。",
     "The other {count} intents": "其余 {count} 个意图",
-    "write more examples: {languages}": "补充例句：{languages}",
-    "see what it is confused with": "看看它与哪个意图混淆",
     "each example was judged by a model that hadn't learned it": "每个例句都由没有学过它的模型判断",
     "on examples that were held out": "用留出的例句",
     "Questions": "问题数",

@@ -185,6 +185,8 @@ def test_deep_and_wide_pages_end(documents: Path) -> None:
     path = documents / "a.html"
     path.write_text("<div>" * 20_000 + "deep" + "<b>x" * 20_000, encoding="utf-8")
     assert "deep" in texts(path)
+    path.write_text("<div>" * 100_000 + "deep", encoding="utf-8")  # the parser would take half a minute
+    assert "nested" in read_document(path, path.name)[1]
 
 
 def test_small_files_that_unpack_to_much_are_refused(documents: Path, monkeypatch: pytest.MonkeyPatch) -> None:

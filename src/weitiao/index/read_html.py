@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from weitiao.errors import require
-from weitiao.index.documents import decoded
+from weitiao.index.documents import DocumentFault, decoded
 from weitiao.index.passages import Block, Headings
+from weitiao.languages import say
 
 DROPPED = (
     "script, style, noscript, template, nav, svg, iframe, object, embed, canvas, select, textarea, input, head, "
@@ -48,6 +49,11 @@ BLOCKS = frozenset(
 ) | frozenset(HEADINGS)
 CELLS = frozenset(("td", "th", "br"))
 DEEPEST = 64  # parents looked at for the block that a text is in: pages nested deeper than that are no documents
+MOST_OPEN = 40_000  # tags at once: parsing takes time by its square, 3 seconds for these, 27 for 100 000
+NEVER_CLOSED = re.compile(
+    r"area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr|p|li|dt|dd|tr|td|th|option", re.IGNORECASE
+)
+_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)[^<>]*?(/?)>")
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?\s*([\w-]{2,20})", re.IGNORECASE)
 
 
@@ -63,7 +69,8 @@ def read(path: Path) -> Iterator[Block]:
 
 
 def blocks(html: str) -> Iterator[Block]:
-    """The blocks of a page; a heading's ``id`` is their place."""
+    """The blocks of a page; a heading's ``id`` is their place. Raises DocumentFault for one that is nested too deep."""
+    _check_nesting(html)
     tree = require("selectolax.lexbor", "support").LexborHTMLParser(html)
     named = tree.css_first("title")
     above = Headings()
@@ -78,6 +85,15 @@ def blocks(html: str) -> Iterator[Block]:
             place = f"#{anchor}" if anchor else ""
         else:
             yield Block(text, above.path, place)
+
+
+def _check_nesting(html: str) -> None:
+    opened = 0
+    for closes, tag, closed in _TAG.findall(html):
+        if not closed and not NEVER_CLOSED.fullmatch(tag):
+            opened += -1 if closes else 1
+        if opened > MOST_OPEN:
+            raise DocumentFault(say("its tags are nested more than {most} deep", most=f"{MOST_OPEN:,}"))
 
 
 def _runs(body: Any) -> Iterator[tuple[str, str, str]]:
