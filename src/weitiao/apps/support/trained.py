@@ -75,9 +75,9 @@ def model_of(project: Project) -> Path | None:
     return next((model for model in _models(project) if _told(model) == wanted), None)
 
 
-def forget_old(project: Project) -> None:
+def forget_old(project: Project, kept: int = KEPT) -> None:
     """Remove all but the newest models and the one in force."""
-    for model in set(_models(project)[KEPT:]) - {model_of(project)}:
+    for model in set(_models(project)[kept:]) - {model_of(project)}:
         _remove(model)
 
 

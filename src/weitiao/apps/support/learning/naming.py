@@ -11,19 +11,23 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from weitiao.index.words import plain, words
 
 _ENGLISH = re.compile(r"[a-z][a-z']+")
 _HAN = re.compile("[\u3400-\u9fff]{2,}")
-_COMMON = frozenset(
-    """a about am an and any are as at be been but by can could did do does doesn't don't for from get got had has have
+_SAYING_LITTLE = """
+    a about am an and any are as at be been but by can could did do does doesn't don't for from get got had has have
     having hello hey hi how i i'd i'll i'm i've if in into is isn't it it's its just know like me my need no not now of
     off ok on or our out please say should so some still tell than thanks that the their them then there these they
     thing this those to too up us use want was way we were what what's when where which who why will with would yes yet
-    you your""".split()
+    you your
+"""
+_COMMON = frozenset(_SAYING_LITTLE.split())
+_COMMON_HAN = frozenset(
+    "的了吗呢啊吧嘛么我你您他她它们这那哪是在有和就都也还想请问怎样什要能可会把被给让跟对着过很不没一个为"
 )
-_COMMON_HAN = frozenset("的了吗呢啊吧嘛么我你您他她它们这那哪是在有和就都也还想请问怎样什要能可会把被给让跟对着过很不没一个为")
 SHOWN, SAID_BY = 4, 0.08  # words of a group; share of its questions that say a word
 
 
@@ -59,7 +63,7 @@ def intent_name(telling: Sequence[str], taken: Collection[str]) -> str:
 def _terms(text: str) -> list[str]:
     simple = plain(text).replace("’", "'")
     said = [word for word in _ENGLISH.findall(simple) if word not in _COMMON]
-    terms = [*said, *(f"{one} {other}" for one, other in zip(said, said[1:], strict=False) if f"{one} {other}" in simple)]
+    terms = [*said, *(pair for pair in map(" ".join, pairwise(said)) if pair in simple)]
     for run in _HAN.findall(simple):
         for size in (2, 3, 4):
             pieces = (run[at : at + size] for at in range(len(run) - size + 1))
