@@ -40,6 +40,15 @@ class KeyFigure:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message of a conversation: ``who`` said what; ``theirs`` are the customer's."""
+
+    who: str
+    text: str
+    theirs: bool = False
+
+
 def page(title: str, sections: Sequence[Section], *, subtitle: str = "", footer: str = "") -> str:
     """A whole HTML document in the language in force."""
     return (
@@ -82,6 +91,11 @@ def paragraph(text: str) -> Markup:
 def marked(pieces: Sequence[Piece]) -> Markup:
     """A text in its own lines, with the pieces that count marked: for something in green, against it in red."""
     return _part("marked", [replace(piece, text=visible(piece.text)) for piece in pieces])
+
+
+def conversation(lines: Sequence[Line]) -> Markup:
+    """Who said what, one side left and the other right."""
+    return _part("conversation", [replace(line, text=visible(line.text)) for line in lines])
 
 
 def figure(svg: Markup, caption: str = "") -> Markup:

@@ -15,7 +15,7 @@ from weitiao.apps.support.project import Project
 from weitiao.data.language import language
 from weitiao.evaluation.rejection import choose_threshold
 from weitiao.evaluation.sections import percent
-from weitiao.languages import say
+from weitiao.languages import current, say
 from weitiao.machine import describe
 from weitiao.privacy import mask
 from weitiao.progress import clock
@@ -23,7 +23,6 @@ from weitiao.report import page, plots
 from weitiao.report.page import KeyFigure, Section
 
 FEW = 8  # examples of an intent in one language
-OFTEN_UNSURE = 0.5  # of an intent's questions aren't answered
 BUDGETS = (0.005, 0.01, 0.02, 0.05, 0.1)
 MISTAKES = 12
 OPEN_TABLE = 12
@@ -41,7 +40,7 @@ def training_page(project: Project, found: Found, judged: Judged) -> str:
         Section(say("Intent by intent"), _intents(project, judged)),
         Section(say("How this was measured"), _measured(found)),
     ]
-    firm = name.get(project.settings.languages[0], "")
+    firm = name.get("zh" if current() == "zh" else "en") or next(iter(name.values()))
     return page.page(say("What {firm}'s bot has learned", firm=firm), sections, subtitle=str(project.folder.name))
 
 
@@ -51,7 +50,7 @@ def _outlook(found: Found) -> Markup:
         "answered": say("answered from a template"),
         "looked_up": say("looked up in the documents"),
         "asked_back": say("asked back with a short choice"),
-        "unclear": say("asked to say it otherwise, then handed over"),
+        "unclear": say("asked to say it otherwise"),
     }
     figures = [
         KeyFigure(say("Answered"), percent(shares["answered"]), say("from a template")),
@@ -153,44 +152,43 @@ def _confused(judged: Judged) -> Markup:
 
 def _intents(project: Project, judged: Judged) -> Markup:
     asked, sent, right = Counter[str](), Counter[str](), Counter[str]()
+    others: dict[str, Counter[str]] = defaultdict(Counter)
     for each in judged:
-        asked[each["intent"]] += 1
-        sent[each["intent"]] += each["sure"]
-        right[each["intent"]] += each["ranked"][0][0] == each["intent"]
+        name, taken = each["intent"], each["ranked"][0][0]
+        asked[name] += 1
+        sent[name] += each["sure"]
+        right[name] += taken == name
+        others[name].update([taken] * (taken != name))
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for text, name in project.examples():
         counts[name][language(text)] += 1
     languages = project.settings.languages
-    few = {name: [each for each in languages if counts[name][each] < FEW] for name in project.intents}
+    few = {name for name in project.intents if any(counts[name][each] < FEW for each in languages)}
     rows = [
         (name, *(counts[name][each] for each in languages), percent(right[name] / asked[name]),
-         percent(sent[name] / asked[name]), _advice(few[name], sent[name] / asked[name]))
-        for name in sorted(asked, key=lambda name: (not few[name], sent[name] / asked[name]))
+         percent(sent[name] / asked[name]), ", ".join(f"{other} ({n})" for other, n in others[name].most_common(2)))
+        for name in sorted(asked, key=lambda name: (name not in few, sent[name] / asked[name]))
     ]  # fmt: skip
     spoken = {"zh": say("Chinese"), "en": say("English")}
     columns = (
         say("Intent"), *(say("Examples, {language}", language=spoken[each]) for each in languages),
-        say("Understood"), say("Answered"), say("What to do"),
+        say("Understood"), say("Answered"), say("Mostly taken for"),
     )  # fmt: skip
     numeric = range(1, len(languages) + 3)
-    short = sum(bool(each) for each in few.values())
     told = (
-        page.note(say("{count} intents have fewer than {few} examples in a language.", count=short, few=FEW), "warning")
-        if short
+        page.note(
+            say("{count} intents have fewer than {few} examples in a language: write more.", count=len(few), few=FEW),
+            "warning",
+        )
+        if few
         else page.note(say("Every intent has at least {few} examples in each language.", few=FEW), "good")
     )
-    rest = page.table(columns, rows[OPEN_TABLE:], numeric=numeric) if len(rows) > OPEN_TABLE else Markup("")
-    return page.join(
-        told,
-        page.table(columns, rows[:OPEN_TABLE], numeric=numeric),
-        page.fold(say("The other {count} intents", count=len(rows) - OPEN_TABLE), rest) if rest else Markup(""),
-    )
-
-
-def _advice(few: list[Any], sent: float) -> str:
-    if few:
-        return say("write more examples: {languages}", languages=", ".join(few))
-    return say("see what it is confused with") if sent < OFTEN_UNSURE else ""
+    parts = [told, page.table(columns, rows[:OPEN_TABLE], numeric=numeric)]
+    if more := rows[OPEN_TABLE:]:
+        parts.append(
+            page.fold(say("The other {count} intents", count=len(more)), page.table(columns, more, numeric=numeric))
+        )
+    return page.join(*parts)
 
 
 def _measured(found: Found) -> Markup:
