@@ -50,13 +50,13 @@ def test_a_decoder_reads_its_suffix_after_a_text_that_is_cut(tiny_gemma: Path) -
     assert np.isfinite(encode(["满意" * 200, "happy"])).all()
 
 
-def test_threads_get_the_same_vectors(tiny_bert: Path) -> None:
+def test_threads_that_compute_together_get_each_its_own_vectors(tiny_bert: Path) -> None:
     encode = open_encoder(str(tiny_bert))
     expected = [encode([text]) for text in TEXTS]
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda text: encode([text]), TEXTS * 10))
     for at, vectors in enumerate(found):
-        np.testing.assert_array_equal(vectors, expected[at % len(TEXTS)])
+        np.testing.assert_allclose(vectors, expected[at % len(TEXTS)], atol=2e-2)  # bfloat16, as above
 
 
 def test_an_unknown_base_is_told() -> None:

@@ -41,7 +41,7 @@ else:
     Found = TypeVar("Found")
 
 REFRESH_SECONDS = 2.0  # after which a changed document or project is seen
-THREADS = 4  # computing takes turns anyway; the others wait for the database
+THREADS = 8  # turns at a time: what they have to compute is computed together (`runtime.encoder`)
 log = logging.getLogger("weitiao.support")
 
 
