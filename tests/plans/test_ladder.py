@@ -24,7 +24,7 @@ from weitiao.errors import (
 )
 from weitiao.plans import ladder as module
 from weitiao.plans.climbed import Climbed, best_of
-from weitiao.plans.rungs import order
+from weitiao.plans.rungs import RUNGS, order
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import seconds_of
 from weitiao.types import Example, Prediction
@@ -118,7 +118,7 @@ def test_the_student_learned_from_unlabelled_texts_alone(climbed: dict[str, Any]
     ],
 )
 def test_the_student_comes_early_where_labels_are_very_few(rows: int, taught: bool, teacher: str, names: str) -> None:
-    rungs = order(rows, taught=taught, teacher=teacher)
+    rungs = order(RUNGS, rows, taught=taught, teacher=teacher)
     assert [rung.name for rung in rungs] == names.split()
     assert {rung.settings["base"] for rung in rungs if "base" in rung.settings} == ({teacher} if teacher else set())
 

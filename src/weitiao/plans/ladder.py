@@ -102,6 +102,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
     base: str | None = None,
     teacher: str = TEACHER,
     budget: str | float = "10m",
+    rungs: Sequence[Rung] = (),
     resume: bool = False,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -113,8 +114,9 @@ def ladder(  # noqa: PLR0913  the options of the verb
     which is never recommended itself (none with an empty name). The best rung by the dev rows (``dev``, else rows that
     are held out; `climbed.best_of`) is compressed to 8 bits. The test rows (``test``, else a fifth) are measured on at
     each rung and decide nothing; there are none with an empty ``test``. A rung that is foretold to take longer than is
-    left has fewer epochs, or is left out. ``task`` is classify or pair. With ``resume`` a call that was cut short goes
-    on: rungs that are there stay, and the budget begins anew.
+    left has fewer epochs, or is left out. ``task`` is classify or pair; ``rungs`` are others than
+    `rungs.RUNGS`. With ``resume`` a call that was cut short goes on: rungs that are there stay, and the budget begins
+    anew.
 
     Writes a bundle for each rung, the tables that they learned from, report.html and report.json into the folder
     ``out``. Returns folder, rungs (name, settings, bundle, digest, dev_score, test, change, seconds, peak_memory_mb,
@@ -138,7 +140,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
     taught = _teacher(teacher) if texts and task == "classify" else None
     sha256 = resolve(base or Recipe().base).sha256  # an unknown one is told before anything is written
     run = {
-        "rungs": {rung.name: dict(rung.settings) for rung in RUNGS},
+        "rungs": {rung.name: dict(rung.settings) for rung in rungs or RUNGS},
         "data": {**parts.where, "source": None},
         "unlabelled": about,
         "task": task,
@@ -150,7 +152,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
     until = seconds * (1 - KEPT_BACK)
     times = (began + until, began + until * (1 - FOR_STUDENT if texts else 1))
     ground = _Ground(parts, folder, _tables(parts, folder), settings, teacher if taught else "", *times, kept)
-    climbed, skipped = _climb(ground, texts, seed)
+    climbed, skipped = _climb(ground, rungs or RUNGS, texts, seed)
     best = best_of(climbed, parts.dev)
     small = _compressed(ground, best, skipped, seed)
     recommended = small or best
@@ -275,11 +277,13 @@ def _unlabelled(parts: Partition, source: str, encoding: str | None, task: str) 
     return kept, table.fingerprint
 
 
-def _climb(ground: _Ground, texts: list[Example], seed: int) -> tuple[list[Climbed], list[dict[str, str]]]:
+def _climb(
+    ground: _Ground, which: Sequence[Rung], texts: list[Example], seed: int
+) -> tuple[list[Climbed], list[dict[str, str]]]:
     climbed: list[Climbed] = []
     skipped: list[dict[str, str]] = []
     every = ground
-    rungs = order(len(ground.parts.train), taught=bool(texts), teacher=ground.teacher)
+    rungs = order(which, len(ground.parts.train), taught=bool(texts), teacher=ground.teacher)
     refused = ""
     for at, rung in enumerate(rungs):
         tell(f"\n[{rung.name}] {described(rung.name)}")

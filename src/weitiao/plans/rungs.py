@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ class Rung:
     settings: Mapping[str, Any]
 
 
+R_DROP = Rung("rdrop", {"method": "full", "rdrop": 1.0, "head_first": True})
 # what is worth most first; the student learns from those before it, and `SMALL` is the best of all, compressed
 RUNGS = (
     Rung("probe", {"method": "head"}),
@@ -31,12 +32,12 @@ RUNGS = (
 )
 
 
-def order(rows: int, *, taught: bool, teacher: str = "") -> list[Rung]:
-    """The rungs for so many training ``rows``: where they are `FEW` and the student can be ``taught``, it comes before
-    what is tuned, that it has the time. `CLOZE` is of the base ``teacher``; without one it isn't there.
+def order(which: Sequence[Rung], rows: int, *, taught: bool, teacher: str = "") -> list[Rung]:
+    """The rungs ``which``; for `FEW` training ``rows``, where the student can be ``taught``, it comes before what is
+    tuned, that it has the time. `CLOZE` is of the base ``teacher``; without one it isn't there.
     """
     others = {CLOZE: {"base": teacher}}
-    rungs = [Rung(rung.name, {**rung.settings, **others.get(rung.name, {})}) for rung in RUNGS]
+    rungs = [Rung(rung.name, {**rung.settings, **others.get(rung.name, {})}) for rung in which]
     rungs = [rung for rung in rungs if teacher or rung.name != CLOZE]
     soon = taught and rows < FEW
     return sorted(rungs, key=lambda rung: soon and rung.name not in ("probe", CLOZE, STUDENT))
@@ -49,6 +50,7 @@ def described(name: str) -> str:
         CLOZE: say("another base, which only teaches, starts from the labels' names; a linear head is solved for"),
         "lora": say("low-rank updates learn"),
         "full": say("everything learns"),
+        "rdrop": say("everything learns, twice with other dropout: both answers must agree"),
         "robust": say("everything learns, with R-Drop and FGM"),
         STUDENT: say("everything learns, from the labels and from what the rungs before say of the unlabelled texts"),
         SMALL: say("the best of them, compressed to 8 bits"),

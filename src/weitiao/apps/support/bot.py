@@ -15,7 +15,7 @@ from weitiao.apps.support.hours import when_open
 from weitiao.apps.support.memory import Memory
 from weitiao.apps.support.project import Intent, Project
 from weitiao.apps.support.slots import Found, find
-from weitiao.apps.support.text import clauses, has_word, plain, says_anything, sentences, spoken
+from weitiao.apps.support.text import clauses, has_word, plain, says_anything, sentences, spoken, unquoted
 from weitiao.languages import speaking
 
 if TYPE_CHECKING:
@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 
 ANSWERS = ("answer", "found", "small_talk")
 MOST_AT_ONCE = 3  # intents of one message that are answered
-CLOSE = 0.25  # probability from which an intent may be meant
+CLOSE = 0.15  # probability from which an intent may be meant
+LIKELY, AHEAD = 0.5, 4  # from which it is gone by where nothing is answered yet, so many times the next one
 BOTH = 0.6  # that the likeliest few must have together to be offered
+NEARLY_ALL = 0.85  # that two must have together, where each part of a message has one of them
 OFFERED = 3
 KNOWN = 0.5
+LONG, MOST_PARTS = 4, 10  # sentences from which on the whole says little; parts of a message that are looked at
+ANGER = 40  # characters of an outburst
 SHORT_LATIN, SHORT_HAN = 4, 6  # words, characters that are left of a message that only goes on with the last one
 LONGER = 2  # times as many, where it says that it does
 
@@ -257,7 +261,7 @@ class _Turn:
         found = {slot: self._find(slot, asked=going_on) for slot in intent.slots}
         found = {slot: each for slot, each in found.items() if each.values}
         if not found:
-            return False
+            return going_on and self._ask_other(intent)
         rest = self._without(found.values())
         words, han = re.findall(r"[A-Za-z']+", rest), re.findall("[\u3400-\u9fff]", rest)
         times = LONGER if going_on else 1
@@ -272,6 +276,15 @@ class _Turn:
         self._serve([memory.intent])
         return True
 
+    def _ask_other(self, intent: Intent) -> bool:
+        """ "And in green?", which isn't there: the choices there are."""
+        choices = [slot for slot in intent.slots if self.project.slots[slot].kind == "choice"]
+        if not choices or self._guess(self.text).ranked[0][0] != self.memory.intent or self._guess(self.text).sure:
+            return False
+        changed = max(choices, key=lambda slot: len(self.memory.named.get(slot, ())))
+        self._ask_again(self.memory.intent, changed)
+        return True
+
     def _understand(self) -> bool:
         """A question of its own."""
         names = self._meant()
@@ -280,12 +293,15 @@ class _Turn:
             self.memory.rivals = [name for name, _ in guess.ranked[1:3]] if len(names) == 1 else []
             self._serve(names)
             return True
-        if self._look_up():
-            return True
-        if few := close(self._guess(self.text), self.project):
-            self._choose_intent(few)
-        else:
-            self._clarify()
+        likely = self._likely()
+        if likely and (likely == self.memory.intent or self._lacking(likely)):
+            self._serve([likely], named=True)
+        elif not self._look_up():
+            guess = self._guess(self.text)
+            if few := close(guess, self.project) or ([likely] if likely and guess.known >= KNOWN else []):
+                self._choose_intent(few)
+            else:
+                self._clarify()
         return True
 
     # What a message means.
@@ -296,7 +312,7 @@ class _Turn:
     def _guessed(self, texts: Sequence[str]) -> list[Guess]:
         """A guess at each, in one go for those that weren't guessed at before."""
         new = [text for text in dict.fromkeys(texts) if text not in self.guesses]
-        self.guesses |= zip(new, self.bot.intents.guess(new), strict=True)
+        self.guesses |= zip(new, self.bot.intents.guess([unquoted(text) for text in new]), strict=True)
         return [self.guesses[text] for text in texts]
 
     def _best(self) -> Guess:
@@ -305,35 +321,72 @@ class _Turn:
         if whole.sure:
             return whole
         return max(
-            (self._guess(part) for part in (self.text, *sentences(self.text)[:6])),
+            (self._guess(part) for part in (self.text, *sentences(self.text)[:MOST_PARTS])),
             key=lambda guess: (guess.sure, guess.ranked[0][1]),
         )
 
     def _meant(self) -> list[str]:
         """The intents that the message surely has, in the order in which they are said."""
-        pieces = clauses(self.text)[:8]
-        texts = [self.text, *sentences(self.text)[:6], *pieces]
-        guesses = self._guessed(texts)
-        whole = guesses[0]
-        said = [guess.ranked[0][0] for guess in self._guessed(pieces) if guess.sure]
-        parts = [name for name in dict.fromkeys(said) if not self.project.intents[name].small_talk]
+        parts = sentences(self.text)
+        is_long = len(parts) >= LONG
+        parts = [part for part in (parts if is_long else clauses(self.text)) if not self._only_angry(part)][:MOST_PARTS]
+        whole, *guesses = self._guessed([self.text, *parts])
         first = whole.ranked[0][0]
-        if len(parts) > 1 and (not whole.sure or first in parts):
-            return parts[:MOST_AT_ONCE]
-        if whole.sure and not (self.project.intents[first].small_talk and parts):
+        sure = [
+            (name, part)
+            for part, guess in zip(parts, guesses, strict=True)
+            if guess.sure and (name := guess.ranked[0][0])
+        ]
+        serious = [(name, part) for name, part in sure if not self.project.intents[name].small_talk]
+        if is_long:
+            serious = [(name, part) for name, part in serious if cues.QUESTION.search(part)] or serious
+        names = list(dict.fromkeys(name for name, _ in serious))
+        if is_long and names:
+            return names[:MOST_AT_ONCE]
+        if len(names) > 1 and (not whole.sure or first in names):
+            return names[:MOST_AT_ONCE]
+        if both := self._split(whole, guesses):
+            return both
+        if whole.sure and not (self.project.intents[first].small_talk and names):
             return [first]
-        if parts:
-            return parts[:1]
-        sure = [guess.ranked[0][0] for guess in guesses if guess.sure]
-        serious = [name for name in sure if not self.project.intents[name].small_talk]
-        if serious:
-            return serious[:1]
-        return sure[:1] if len(pieces) <= 1 else []
+        if names and (names[0] == first or len(sentences(self.text)) > 1):
+            return names[:1]
+        return [name for name, _ in sure][:1] if len(parts) <= 1 else []
+
+    def _split(self, whole: Guess, guesses: Sequence[Guess]) -> list[str]:
+        """Two intents that the parts of a message have where the whole has nothing besides."""
+        tops = [guess.ranked[0] for guess in guesses]
+        names = list(dict.fromkeys(name for name, share in tops if share >= LIKELY))
+        shares = dict(whole.ranked)
+        if len(names) != 2 or any(self.project.intents[name].small_talk for name in names):
+            return []
+        held = [shares.get(name, 0.0) for name in names]
+        return names if whole.known >= KNOWN and min(held) >= CLOSE and sum(held) >= NEARLY_ALL else []
+
+    def _only_angry(self, part: str) -> bool:
+        """Whether a part of a longer message says no more than that the customer is angry."""
+        return (
+            part != self.text and len(part) < ANGER and has_word(part, self._words(self.project.settings.rules.angry))
+        )
+
+    def _likely(self) -> str:
+        """The intent that the message likely has: not surely enough for an answer, enough to go by."""
+        (first, share), *rest = self._guess(self.text).ranked
+        known = self._guess(self.text).known >= (KNOWN / 2)
+        ahead = share >= LIKELY and (not rest or share >= AHEAD * rest[0][1])
+        return first if known and ahead and not self.project.intents[first].small_talk else ""
 
     # What is answered.
 
-    def _serve(self, names: list[str]) -> None:
-        """Answer these intents; the first that lacks a slot asks for it, and the rest wait."""
+    def _lacking(self, name: str) -> list[str]:
+        """What would still have to be asked for."""
+        memory, slots = self.memory, self.project.intents[name].slots
+        return [slot for slot in slots if slot not in memory.slots and not self._find(slot, asked=False).values]
+
+    def _serve(self, names: list[str], named: bool = False) -> None:
+        """Answer these intents; the first that lacks a slot asks for it, and the rest wait. What is asked says what it
+        is about where that has to be ``named``.
+        """
         memory = self.memory
         memory.asked, memory.failures = "", 0
         names = list(dict.fromkeys(name for name in [*names, *memory.waiting] if self._intent(name)))
@@ -353,7 +406,8 @@ class _Turn:
             if lacking:
                 memory.waiting = names[place + 1 :]
                 wrong = self._find(lacking[0], asked=False).wrong
-                self._ask(name, lacking[0], phrases.not_right(wrong) if wrong else "")
+                before = phrases.about(self._title(name)) if named else ""
+                self._ask(name, lacking[0], phrases.not_right(wrong) if wrong else before)
                 return
             self._say(self._filled(intent), "answer", intent=name)
             if intent.hand_over:

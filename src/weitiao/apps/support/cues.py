@@ -20,8 +20,12 @@ OTHER = re.compile(
     re.IGNORECASE,
 )
 GOING_ON = re.compile(
-    r"^(?:and|what about|how about|what if|or|same|also|then|in|for|ok(?:ay)?,? (?:and|what about))\b|^(?:那|那么|还有|换成|再|要是|如果是|换|同样)"
+    r"^(?:(?:hm+|ok(?:ay)?|oh|ah|so|well|great|fine)[,. ]+)*(?:and|what about|how about|what if|or|same|also|then|in|for|ok(?:ay)?,? (?:and|what about))\b|^(?:那|那么|还有|换成|再|要是|如果是|换|同样)"
     r"|(?:呢|咧|行吗|可以吗|有吗|有没有)[?？]?$",
+    re.IGNORECASE,
+)
+QUESTION = re.compile(
+    r"[?？]|[吗呢]|多少|怎么|什么|哪|请|麻烦|\b(?:could|can|would|please|where|when|how|what|who|i want|i need)\b",
     re.IGNORECASE,
 )
 NEITHER = re.compile(

@@ -77,7 +77,7 @@ class Calibration(BaseModel):
     all rightly, sent, sent wrongly; ``bound``, ``certified`` and ``needed`` as in `evaluation.rejection.Rejection`.
     ``centres`` are mean and deviation of each signal that says whether a message is known, which it is where their sum
     is ``known_from`` or more. ``besides`` the first ``base`` there may be others, with the sha256 of their weights;
-    ``temperatures`` are those of each base's head.
+    ``temperatures`` are those of each base's head, and ``share`` is what the ``bundle`` weighs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -88,6 +88,7 @@ class Calibration(BaseModel):
     base_sha256: str
     besides: dict[str, str] = {}
     bundle: str | None = None
+    share: float = 0.0
     temperatures: list[float]
     how: Literal["cross-validated", "held out"]
     examples: int
@@ -181,7 +182,7 @@ def open_intents(folder: str | PathLike[str], encode: Encode | None = None) -> I
         for number, temperature in enumerate(told.temperatures)
     ]
     engine = open_engine(place / BUNDLE, told.bundle) if told.bundle else None
-    return Intents(told, Panel(views, tensors["gold"], engine), encoders)
+    return Intents(told, Panel(views, tensors["gold"], engine, told.share), encoders)
 
 
 def train_intents(
@@ -218,7 +219,7 @@ def train_intents(
     encoders = _opened(opened)
     rows = _Rows(texts, [one(texts) for one in encoders.values()], gold, labels, seed)
     work = None if minutes is None else _climbed(rows, place, minutes, (budget, delta), base)
-    joined = work and _joined(rows, work, (budget, delta))
+    joined = work and _joined(rows, *work, (budget, delta))
     panel, seen = joined or solved(rows.vectors, gold, len(labels), seed)
     asked = rows.only(_held_out(rows, (budget, delta))) if joined else rows
     how = "held out" if joined else "cross-validated"
@@ -228,7 +229,7 @@ def train_intents(
     told |= _calibrated(seen, asked.gold, budget, delta) | {"seed": seed}
     calibration = _write(place, told, panel)
     if work:
-        shutil.rmtree(work.parent, ignore_errors=True)
+        shutil.rmtree(work[0].parent, ignore_errors=True)
     judged = [
         {"text": text, "intent": labels[at], **asdict(guess)}
         for text, at, guess in zip(asked.texts, asked.gold.tolist(), _guesses(*seen, calibration), strict=True)
@@ -291,16 +292,16 @@ def _held_out(rows: _Rows, limits: tuple[float, float]) -> NDArray[np.bool_]:
     return held
 
 
-def _joined(rows: _Rows, bundle: Path, limits: tuple[float, float]) -> tuple[Panel, Seen] | None:
-    """The panel with the tuned ``bundle`` and what it says of the held-out rows; None where it isn't ahead of the panel
-    without, which needs no rows held out.
+def _joined(rows: _Rows, bundle: Path, right: float, limits: tuple[float, float]) -> tuple[Panel, Seen] | None:
+    """The panel with the tuned ``bundle``, which is ``right`` so often, and what it says of the held-out rows; None
+    where it isn't ahead of the panel without, which needs no rows held out.
     """
     held = _held_out(rows, limits)
     learned, asked = rows.only(~held), rows.only(held)
     engine = open_engine(bundle)
     if engine.labels != rows.labels:  # a table takes "1.0" for "1"
         raise BundleError(say("{path} knows other labels than its examples do.", path=bundle))
-    panel = with_engine(learned.vectors, learned.gold, len(rows.labels), engine, rows.seed)
+    panel = with_engine(learned.vectors, learned.gold, len(rows.labels), engine, right, rows.seed)
     seen, without = (each.seen(asked.texts, asked.vectors) for each in (panel, replace(panel, engine=None)))
     if not _ahead(seen[0].argmax(axis=1) == asked.gold, without[0].argmax(axis=1) == asked.gold):
         tell(say("The tuned network adds nothing to what the frozen bases answer; it is left out."))
@@ -316,11 +317,14 @@ def _ahead(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
     return more - less > math.sqrt(more + less)
 
 
-def _climbed(rows: _Rows, place: Path, minutes: float, limits: tuple[float, float], base: str | None) -> Path:
-    """The bundle that the ladder recommends for all rows but the held-out ones, in a folder beside ``place`` that is
-    named by what it learned from.
+def _climbed(
+    rows: _Rows, place: Path, minutes: float, limits: tuple[float, float], base: str | None
+) -> tuple[Path, float]:
+    """The bundle that the ladder recommends for all rows but the held-out ones, with its score on dev. It stands in a
+    folder beside ``place`` that is named by what it learned from.
     """
     from weitiao.plans.ladder import ladder  # and with it what trains, which answering needs nothing of
+    from weitiao.plans.rungs import R_DROP, RUNGS
 
     base = base or (ENGLISH if _english(rows.texts) else BASE)
     rows = rows.only(~_held_out(rows, limits))
@@ -331,11 +335,13 @@ def _climbed(rows: _Rows, place: Path, minutes: float, limits: tuple[float, floa
     with refusals_told(place), open_writer(str(table), ["text", "label"]) as file:
         file.write([{"text": text, "label": label} for text, label in pairs])
     call: dict[str, Any] = {"text": "text", "label": "label", "test": "", "base": base, "teacher": ""}
+    call["rungs"] = (RUNGS[0], R_DROP)  # of few examples of many intents it learns most (decision 0022)
     try:
         told = ladder(str(table), str(work), budget=60 * LADDER * minutes, seed=rows.seed, resume=True, **call)
     finally:
         table.unlink(missing_ok=True)
-    return Path(told["recommended"]["bundle"])
+    bundle = told["recommended"]["bundle"]
+    return Path(bundle), next(rung["dev_score"] for rung in told["rungs"] if rung["bundle"] == bundle)
 
 
 def _calibrated(seen: Seen, gold: Places, budget: float, delta: float) -> dict[str, Any]:
@@ -380,7 +386,7 @@ def _write(place: Path, told: dict[str, Any], panel: Panel) -> Calibration:
             if panel.engine:
                 bundle = panel.engine.bundle
                 shutil.copytree(bundle.path, part / BUNDLE)
-                told["bundle"] = bundle.digest
+                told |= {"bundle": bundle.digest, "share": panel.share}
             calibration = Calibration(**told, tensors_sha256=sha256_of(part / TENSORS))
             written = json.dumps(calibration.model_dump(), ensure_ascii=False, indent=1)
             (part / CALIBRATION).write_text(written + "\n", encoding="utf-8")

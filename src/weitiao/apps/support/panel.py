@@ -69,11 +69,12 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The views, the places of the examples' intents [m], and perhaps a tuned engine."""
+    """The views, the places of the examples' intents [m], and perhaps a tuned engine with its share."""
 
     views: list[View]
     gold: Places
     engine: Engine | None = None
+    share: float = 0.0
 
     def seen(self, texts: Sequence[str], vectors: Sequence[Array]) -> Seen:
         """What it says of ``texts``, whose ``vectors`` are those of each view's base."""
@@ -87,17 +88,18 @@ class Panel:
         text is to what it is answered with, and how near it stands to any example.
         """
         ours = [directions(each, view.mean) for view, each in zip(self.views, vectors, strict=True)]
-        members = [probabilities(each, view.temperature) for view, each in zip(self.views, logits, strict=True)]
-        if self.engine:
-            members.append(probabilities(self.engine.logits(texts), self.engine.bundle.info.temperature))
-        shares: Floats = np.sum(members, axis=0)
+        heads = [probabilities(each, view.temperature) for view, each in zip(self.views, logits, strict=True)]
+        shares: Floats = np.sum(heads, axis=0)
         signals: list[list[Floats]] = []
+        tuned = probabilities(self.engine.logits(texts), self.engine.bundle.info.temperature) if self.engine else None
         for begin in range(0, len(shares), AT_ONCE):
             some = slice(begin, begin + AT_ONCE)
             cosines = [each[some] @ view.examples.T for view, each in zip(self.views, ours, strict=True)]
             for each in cosines:
                 shares[some] += vote(each, self.gold, shares.shape[1])
-            shares[some] /= len(members) + len(cosines)
+            shares[some] /= len(heads) + len(cosines)
+            if tuned is not None:
+                shares[some] += self.share * (tuned[some] - shares[some])
             signals.append(self._signals(shares[some], cosines))
         return shares, [np.concatenate(each) for each in zip(*signals, strict=True)]
 
@@ -137,12 +139,14 @@ def solved(vectors: Sequence[Array], gold: Places, labels: int, seed: int) -> tu
     return panel, (shares, signals)
 
 
-def with_engine(vectors: Sequence[Array], gold: Places, labels: int, engine: Engine, seed: int) -> Panel:
-    """A panel that ``engine`` sits on; penalties and temperatures are chosen on a fifth of the rows."""
-    folds, views = dealt(gold, FOLDS, seed), []
-    out = folds == 0
-    for each in vectors:
-        penalty = best_penalty(each, gold, labels, folds)
-        logits = solve(each[~out], gold[~out], labels, penalty).logits(each[out])
-        views.append(view_of(each, gold, labels, penalty, fit_temperature(logits, gold[out])))
-    return Panel(views, gold, engine)
+def with_engine(vectors: Sequence[Array], gold: Places, labels: int, engine: Engine, right: float, seed: int) -> Panel:
+    """A panel that ``engine`` sits on, which answers the share ``right`` of unlearned rows rightly. Both sides weigh as
+    much as the odds that they are right.
+    """
+    panel, (shares, _) = solved(vectors, gold, labels, seed)
+    ours, its = _odds(float((shares.argmax(axis=1) == gold).mean())), _odds(right)
+    return replace(panel, engine=engine, share=its / (its + ours))
+
+
+def _odds(right: float) -> float:
+    return right / max(1 - right, 0.01)

@@ -18,6 +18,11 @@ def not_understood_shortly() -> str:
     return say("I didn't understand that.")
 
 
+def about(title: str) -> str:
+    """Said before a question, of what it is taken to be about."""
+    return say("If it is about “{title}”:", title=title)
+
+
 def not_right(value: str) -> str:
     """Said before a question is asked again, of a value that is none."""
     return say("“{value}” doesn't look right.", value=value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -55,7 +55,7 @@ class Spelling:
             read, at = read + word, at + width
         return read
 
-    def _like(self, words: list[str], at: int) -> Iterable[tuple[int, str]]:
+    def _like(self, words: list[str], at: int) -> Iterator[tuple[int, str]]:
         """What is read for some of ``words`` from ``at`` on, and for how many: for one that isn't the firm's, or for
         several single characters, which are no word.
         """
@@ -70,7 +70,7 @@ class Spelling:
 
 
 def _cut(run: str) -> list[str]:
-    import jieba
+    import jieba  # type: ignore[import-untyped]
 
     words: list[str] = jieba.lcut(run, HMM=False)
     return words

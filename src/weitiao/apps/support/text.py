@@ -12,9 +12,11 @@ from weitiao.data.language import language
 LONGEST = 2_000  # characters that are read of a message
 _BLANKS = re.compile(r"\s+")
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad]")
+_NUMBERED = re.compile(r"[A-Za-z]*\d\w*")
+_QUOTED = re.compile('“[^”]*”|「[^」]*」|『[^』]*』|"[^"]*"')
 _ENDS = re.compile(r"(?<=[。！？!?；;…\n])\s*|(?<=[a-z]{2}\.)\s+")
 _JOINTS = re.compile(
-    r"[，,]?\s*(?:\b(?:and also|and then|also|by the way|btw|plus|another thing|oh and|and)\b|另外|还有|顺便问一下|顺便|同时|以及|再问一下|，|, )\s*[，,]?",
+    r"[，,]?\s*(?:\b(?:and also|and then|also|by the way|btw|plus|another thing|oh and|and)\b|另外|还有|顺便问一下|顺便|同时|以及|再问一下|，|, |(?<=[\u3400-\u9fff]),)\s*[，,]?",
     re.IGNORECASE,
 )
 
@@ -28,8 +30,14 @@ def plain(text: str) -> str:
 
 
 def spoken(text: str, before: str) -> str:
-    """The language of a message, "zh" or "en"; ``before`` where it tells none."""
-    return found if (found := language(text)) in ("en", "zh") else before
+    """The language of a message, "zh" or "en"; ``before`` where it tells none: a number of an order doesn't."""
+    return found if (found := language(_NUMBERED.sub("", text))) in ("en", "zh") else before
+
+
+def unquoted(text: str) -> str:
+    """``text`` without what stands in quotation marks, unless that is all."""
+    rest = _QUOTED.sub(" ", text)
+    return rest if says_anything(rest) else text
 
 
 def says_anything(text: str) -> bool:

@@ -22,12 +22,13 @@ KINDS: dict[str, str] = {
     "choice": "weitiao.apps.support.slots.choice",
 }
 DENIED = re.compile(
-    r"(?:\b(?:not|instead of|rather than)(?: (?:the|a|an|on|in|for|at))?|(?<!要)不要|(?<!是)不是|别要)\s*$", re.IGNORECASE
+    r"(?:\b(?:not|instead of|rather than)(?: (?:the|a|an|on|in|for|at))?|(?<!要)不要|(?<!是)不是|别要)\s*$",
+    re.IGNORECASE,
 )
 
 
 def find(text: str, slot: Slot, now: datetime, asked: bool) -> Found:
-    """The values in ``text`` for ``slot``, in the order in which they are said, without those that it denies ("not blue")."""
+    """The values in ``text`` for ``slot``, in the order in which they are said, but for those it denies: "not blue"."""
     found: Found = import_module(KINDS[slot.kind]).find(text, slot, now, asked)
     meant = [at for at, (start, _) in enumerate(found.spans) if not DENIED.search(text[:start])]
     return Found(tuple(found.values[at] for at in meant), tuple(found.spans[at] for at in meant), found.wrong)

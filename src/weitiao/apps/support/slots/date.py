@@ -41,7 +41,8 @@ OF_A_MONTH = re.compile(
     rf"|\b(?P<first>\d{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<then>{MONTHS})[a-z]*\b", re.IGNORECASE,
 )  # fmt: skip
 AWAY = re.compile(  # said of a day that doesn't suit
-    r"\b(?:away|out of town|not (?:at )?home|not (?:here|in)|busy|can't|cannot|can not|won't|doesn't|isn't|not possible)\b"
+    r"\b(?:away|out of town|not (?:at )?home|not (?:here|in)|busy|can't|cannot|can not|won't|doesn't|isn't"
+    r"|not possible)\b"
     r"|没空|没人|不在|(?<!行)不行|不方便|(?<!可)不可以|有事|出差|来不及", re.IGNORECASE,
 )  # fmt: skip
 PIECE = re.compile(r"[,，。.;；!！?？]\s|[，。；！？]|\bbut\b|但是?|不过|改")
