@@ -243,6 +243,7 @@ CHINESE: dict[str, str] = {
     "Folder to make for the bundles and the report.": "存放各模型包和报告的文件夹（新建）。",
     "Time for all rungs, such as 90s, 10m or 2h.": "各级合计的时间，例如 90s、10m 或 2h。",
     "Table of texts without labels to learn from too.": "没有标签的文本表格，一并用来学习。",
+    'Rungs to climb, as "probe, rdrop"; default: the usual ones.': '要走的级，如 "probe, rdrop"；默认为常用的各级。',
     "classify or pair.": "classify 或 pair。",
     "Recommended: {rung}, {bundle}": "推荐：{rung}，{bundle}",
     # cli/predict.py
@@ -315,6 +316,7 @@ CHINESE: dict[str, str] = {
     "{file}: {rows} rows saved ({bytes} bytes).": "{file}：已保存 {rows} 行（{bytes} 字节）。",
     "{database}: {rows} rows restored.": "{database}：已恢复 {rows} 行。",
     # cli/support/__init__.py
+    "Answer customers over HTTP: chat page, widget, colleagues' page.": "通过 HTTP 回答客户：聊天页、网页挂件、同事的页面。",
     "The whole way on the example shop, in a minute.": "用示例商店走完全程，约一分钟。",
     "Write an example project, to be made your own.": "写出一个示例项目，供您改成自己的。",
     "Tell every fault of a project at once.": "一次列出项目的全部问题。",
@@ -340,6 +342,14 @@ CHINESE: dict[str, str] = {
     # cli/support/new.py
     "Folder to make.": "要新建的文件夹。",
     "An example shop in English and Chinese is in {folder}: change its files to yours. Next:": "{folder} 中是一个中英双语的示例商店：请把文件改成您自己的。接下来：",
+    # cli/support/serve.py
+    "TOML file of settings (default: its server.toml).": "设置文件，TOML 格式（默认为项目中的 server.toml）。",
+    "Folder of the conversations (default: the project's).": "存放会话的文件夹（默认为项目文件夹）。",
+    "Their database, if not in a file.": "会话的数据库（不在文件中时）。",
+    "Whose pages may hold the widget; may be repeated.": "哪些网站的页面可以放置挂件；可重复使用。",
+    "{project} ready: {intents} intents.": "{project} 已就绪：{intents} 个意图。",
+    "Customers: {url}": "客户：{url}",
+    "Colleagues: {url}": "同事：{url}",
     # cli/support/test.py
     "{passed} of {conversations} conversations went as written.": "{conversations} 个对话中有 {passed} 个与所写一致。",
     "turn {turn}: {says}": "第 {turn} 轮：{says}",
@@ -918,6 +928,7 @@ CHINESE: dict[str, str] = {
     "the base stays frozen, a linear head is solved for": "基座不变，直接求解线性分类头",
     "low-rank updates learn": "只学习低秩更新",
     "everything learns": "全部参数都学习",
+    "No rung is called {name}. There are {known}.": "没有叫 {name} 的级。可选：{known}。",
     "everything learns, twice with other dropout: both answers must agree": "全部参数都学习，两次随机失活的输出要一致",
     "everything learns, with R-Drop and FGM": "全部参数都学习，加 R-Drop 和 FGM",
     "everything learns, from the labels and from what the rungs before say of the unlabelled texts": "全部参数都学习，既用标签，也用前面各级对无标签文本的判断",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from weitiao.cli.support import chat, check, demo, new, test, train
+from weitiao.cli.support import chat, check, demo, forget, new, serve, test, train
 from weitiao.languages import say
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -13,4 +13,8 @@ app.command("check", help=say("Tell every fault of a project at once."))(check.c
 app.command("train", help=say("Learn a project's intents from its examples; writes a report."))(train.command)
 app.command("test", help=say("Play a project's written conversations."))(test.command)
 app.command("chat", help=say("Talk to a project's bot."))(chat.command)
+app.command("serve", help=say("Answer customers over HTTP: chat page, widget, colleagues' page."))(serve.command)
+app.command("forget", help=say("Delete one customer's conversations, or old ones, and what was learned from them."))(
+    forget.command
+)
 app.command("demo", help=say("The whole way on the example shop, in a minute."))(demo.command)
