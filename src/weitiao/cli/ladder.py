@@ -38,6 +38,9 @@ def command(
     unlabelled: Annotated[
         str | None, typer.Option(metavar="DATA", help=say("Table of texts without labels to learn from too."))
     ] = None,
+    rungs: Annotated[
+        str, typer.Option(metavar="NAMES", help=say('Rungs to climb, as "probe, rdrop"; default: the usual ones.'))
+    ] = "",
     task: Annotated[str, typer.Option(help=say("classify or pair."))] = "classify",
     text: Text = None,
     label: Label = None,
@@ -63,6 +66,7 @@ def command(
             "base": base,
             "teacher": teacher,
             "budget": budget,
+            "rungs": rungs,
             "resume": resume,
             "seed": seed,
         }

@@ -36,7 +36,7 @@ from weitiao.files import unfinished
 from weitiao.languages import say
 from weitiao.plans.climbed import Climbed, behind, best_of, measured
 from weitiao.plans.page import ladder_page
-from weitiao.plans.rungs import CLOZE, RUNGS, SMALL, STUDENT, Rung, described, order
+from weitiao.plans.rungs import CLOZE, SMALL, STUDENT, Rung, described, named, order
 from weitiao.plans.teaching import LABELLED, believed, drawn, seconds_a_text
 from weitiao.pretrained.bases import resolve
 from weitiao.progress import seconds_of
@@ -102,7 +102,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
     base: str | None = None,
     teacher: str = TEACHER,
     budget: str | float = "10m",
-    rungs: Sequence[Rung] = (),
+    rungs: str = "",
     resume: bool = False,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -114,9 +114,9 @@ def ladder(  # noqa: PLR0913  the options of the verb
     which is never recommended itself (none with an empty name). The best rung by the dev rows (``dev``, else rows that
     are held out; `climbed.best_of`) is compressed to 8 bits. The test rows (``test``, else a fifth) are measured on at
     each rung and decide nothing; there are none with an empty ``test``. A rung that is foretold to take longer than is
-    left has fewer epochs, or is left out. ``task`` is classify or pair; ``rungs`` are others than
-    `rungs.RUNGS`. With ``resume`` a call that was cut short goes on: rungs that are there stay, and the budget begins
-    anew.
+    left has fewer epochs, or is left out. ``task`` is classify or pair. ``rungs`` names
+    those to climb, as "probe, rdrop" (default: all of `rungs.RUNGS`). With ``resume`` a call that was cut short goes
+    on: rungs that are there stay, and the budget begins anew.
 
     Writes a bundle for each rung, the tables that they learned from, report.html and report.json into the folder
     ``out``. Returns folder, rungs (name, settings, bundle, digest, dev_score, test, change, seconds, peak_memory_mb,
@@ -126,7 +126,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
     require("torch", "tune")
     if task not in EXCLUSIVE:
         raise RecipeError(say("The ladder is for tasks {tasks}; {task} came.", tasks=", ".join(EXCLUSIVE), task=task))
-    seconds = seconds_of(budget)
+    which, seconds = named(rungs), seconds_of(budget)
     began = clocks.monotonic()
     folder = Path(out).expanduser().resolve()
     resume = resume and (folder / STATE).is_file()
@@ -140,7 +140,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
     taught = _teacher(teacher) if texts and task == "classify" else None
     sha256 = resolve(base or Recipe().base).sha256  # an unknown one is told before anything is written
     run = {
-        "rungs": {rung.name: dict(rung.settings) for rung in rungs or RUNGS},
+        "rungs": {rung.name: dict(rung.settings) for rung in which},
         "data": {**parts.where, "source": None},
         "unlabelled": about,
         "task": task,
@@ -152,7 +152,7 @@ def ladder(  # noqa: PLR0913  the options of the verb
     until = seconds * (1 - KEPT_BACK)
     times = (began + until, began + until * (1 - FOR_STUDENT if texts else 1))
     ground = _Ground(parts, folder, _tables(parts, folder), settings, teacher if taught else "", *times, kept)
-    climbed, skipped = _climb(ground, rungs or RUNGS, texts, seed)
+    climbed, skipped = _climb(ground, which, texts, seed)
     best = best_of(climbed, parts.dev)
     small = _compressed(ground, best, skipped, seed)
     recommended = small or best

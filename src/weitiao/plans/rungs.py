@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from weitiao.errors import RecipeError
 from weitiao.languages import say
 
 CLOZE, STUDENT, SMALL = "cloze", "student", "int8"
@@ -30,6 +31,16 @@ RUNGS = (
     Rung("robust", {"method": "full", "rdrop": 1.0, "fgm": 0.5}),
     Rung(STUDENT, {"method": "full", "epochs": 2, "soft_power": 2.0, "head_first": True}),
 )
+
+
+def named(names: str) -> tuple[Rung, ...]:
+    """The rungs called ``names``, between commas; all of `RUNGS` for "". Raises RecipeError for an unknown one."""
+    known = {rung.name: rung for rung in (*RUNGS, R_DROP)}
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if name not in known:
+            raise RecipeError(say("No rung is called {name}. There are {known}.", name=name, known=", ".join(known)))
+    return tuple(known[name] for name in wanted) or RUNGS
 
 
 def order(which: Sequence[Rung], rows: int, *, taught: bool, teacher: str = "") -> list[Rung]:
