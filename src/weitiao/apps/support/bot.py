@@ -13,26 +13,18 @@ from weitiao.apps.support import cues, phrases
 from weitiao.apps.support.desk import BOT, NOTE, Outcome, Said
 from weitiao.apps.support.hours import when_open
 from weitiao.apps.support.memory import Memory
-from weitiao.apps.support.project import Intent, Project
+from weitiao.apps.support.project import Intent, Project, listed
+from weitiao.apps.support.reading import CLOSE, KNOWN, MOST_AT_ONCE, OFFERED, Reading, close
 from weitiao.apps.support.slots import Found, find
-from weitiao.apps.support.text import clauses, has_word, plain, says_anything, sentences, spoken, unquoted
+from weitiao.apps.support.text import clauses, has_word, plain, says_anything, spoken
 from weitiao.languages import speaking
 
 if TYPE_CHECKING:
-    from weitiao.apps.support.intents import Guess, Intents
+    from weitiao.apps.support.intents import Intents
     from weitiao.apps.support.spelling import Spelling
     from weitiao.index import Index
 
 ANSWERS = ("answer", "found", "small_talk")
-MOST_AT_ONCE = 3  # intents of one message that are answered
-CLOSE = 0.15  # probability from which an intent may be meant
-LIKELY, AHEAD = 0.5, 4  # from which it is gone by where nothing is answered yet, so many times the next one
-BOTH = 0.6  # that the likeliest few must have together to be offered
-NEARLY_ALL = 0.85  # that two must have together, where each part of a message has one of them
-OFFERED = 3
-KNOWN = 0.5
-LONG, MOST_PARTS = 4, 10  # sentences from which on the whole says little; parts of a message that are looked at
-ANGER = 40  # characters of an outburst
 SHORT_LATIN, SHORT_HAN = 4, 6  # words, characters that are left of a message that only goes on with the last one
 LONGER = 2  # times as many, where it says that it does
 
@@ -67,14 +59,6 @@ class Bot:
         return Outcome(turn.said, memory.model_dump(), memory.status, memory.priority)
 
 
-def close(guess: Guess, project: Project) -> list[str]:
-    """Intents that a message may have which isn't sure, where they are few: the customer chooses."""
-    found = [(name, share) for name, share in guess.ranked[:OFFERED] if share >= CLOSE]
-    if guess.known < KNOWN or len(found) < 2 or sum(share for _, share in found) < BOTH:
-        return []
-    return [name for name, _ in found if not project.intents[name].small_talk]
-
-
 def firm_clock(project: Project) -> Callable[[], datetime]:
     """The time at the firm, without a zone."""
     zone = ZoneInfo(project.settings.hours.zone)
@@ -87,8 +71,11 @@ class _Turn:
     memory: Memory
     text: str
     said: list[Said] = field(default_factory=list)
-    guesses: dict[str, Guess] = field(default_factory=dict)
     found: dict[tuple[str, bool], Found] = field(default_factory=dict)
+    reading: Reading = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reading = Reading(self.bot.intents, self.project)
 
     @property
     def project(self) -> Project:
@@ -97,12 +84,12 @@ class _Turn:
     def run(self) -> None:
         """Answer, by the first way that applies."""
         rules = self.project.settings.rules
-        if has_word(self.text, self._words(rules.angry)) and self.memory.priority == "normal":
+        if has_word(self.text, listed(rules.angry)) and self.memory.priority == "normal":
             self.memory.priority = "high"
-        if has_word(self.text, self._words(rules.urgent)):
+        if has_word(self.text, listed(rules.urgent)):
             self.memory.priority = "urgent"
             self._hand_over("risk")
-        elif has_word(self.text, self._words(rules.person)):
+        elif has_word(self.text, listed(rules.person)):
             self._hand_over("wish")
         elif not says_anything(self.text):
             self._clarify()
@@ -115,7 +102,7 @@ class _Turn:
         mended = self.bot.spelling.corrected(self.text)
         if mended == self.text:
             return mended
-        as_typed, as_mended = self._guessed([self.text, mended])
+        as_typed, as_mended = self.reading.guessed([self.text, mended])
         return mended if self.memory.asked or as_mended.score > as_typed.score else self.text
 
     # Ways to understand a message, each telling whether it applied.
@@ -156,7 +143,7 @@ class _Turn:
         named = [name for name in choices if _overlaps(self.text, self._title(name))]
         if len(named) == 1:
             return named[0]
-        ranked = [name for name, share in self._guess(self.text).ranked if name in choices and share >= CLOSE]
+        ranked = [name for name, share in self.reading.guess(self.text).ranked if name in choices and share >= CLOSE]
         return ranked[0] if ranked else None
 
     def _correct(self) -> bool:
@@ -180,7 +167,7 @@ class _Turn:
         if changed:
             self._serve([memory.intent])
             return True
-        guess = self._guess(self.text)
+        guess = self.reading.guess(self.text)
         if guess.sure and guess.ranked[0][0] != memory.intent and not other:
             return False
         if other:
@@ -215,7 +202,7 @@ class _Turn:
             memory.hold(slot, found.values[0])
             self._serve([memory.intent, *self._besides(found)])
             return True
-        guess = self._best()
+        guess = self.reading.best(self.text)
         name = guess.ranked[0][0]
         if guess.sure and self._intent(name) and name != memory.intent:
             intent, subject = self.project.intents[name], memory.intent
@@ -245,7 +232,7 @@ class _Turn:
         for part in clauses(self._without([found])):
             if len(part) < 6:
                 continue
-            guess = self._guess(part)
+            guess = self.reading.guess(part)
             name = guess.ranked[0][0]
             if guess.sure and name != self.memory.intent and not self.project.intents[name].small_talk:
                 names.append(name)
@@ -267,7 +254,7 @@ class _Turn:
         times = LONGER if going_on else 1
         if len(words) > times * SHORT_LATIN or len(han) > times * SHORT_HAN:
             return False
-        guess = self._guess(rest if going_on and says_anything(rest) else self.text)
+        guess = self.reading.guess(rest if going_on and says_anything(rest) else self.text)
         if guess.sure and guess.ranked[0][0] != memory.intent:
             return False
         for slot, each in found.items():
@@ -279,7 +266,11 @@ class _Turn:
     def _ask_other(self, intent: Intent) -> bool:
         """ "And in green?", which isn't there: the choices there are."""
         choices = [slot for slot in intent.slots if self.project.slots[slot].kind == "choice"]
-        if not choices or self._guess(self.text).ranked[0][0] != self.memory.intent or self._guess(self.text).sure:
+        if (
+            not choices
+            or self.reading.guess(self.text).ranked[0][0] != self.memory.intent
+            or self.reading.guess(self.text).sure
+        ):
             return False
         changed = max(choices, key=lambda slot: len(self.memory.named.get(slot, ())))
         self._ask_again(self.memory.intent, changed)
@@ -287,94 +278,22 @@ class _Turn:
 
     def _understand(self) -> bool:
         """A question of its own."""
-        names = self._meant()
+        names = self.reading.meant(self.text)
         if names:
-            guess = self._best()
+            guess = self.reading.best(self.text)
             self.memory.rivals = [name for name, _ in guess.ranked[1:3]] if len(names) == 1 else []
             self._serve(names)
             return True
-        likely = self._likely()
+        likely = self.reading.likely(self.text)
         if likely and (likely == self.memory.intent or self._lacking(likely)):
             self._serve([likely], named=True)
         elif not self._look_up():
-            guess = self._guess(self.text)
+            guess = self.reading.guess(self.text)
             if few := close(guess, self.project) or ([likely] if likely and guess.known >= KNOWN else []):
                 self._choose_intent(few)
             else:
                 self._clarify()
         return True
-
-    # What a message means.
-
-    def _guess(self, text: str) -> Guess:
-        return self._guessed([text])[0]
-
-    def _guessed(self, texts: Sequence[str]) -> list[Guess]:
-        """A guess at each, in one go for those that weren't guessed at before."""
-        new = [text for text in dict.fromkeys(texts) if text not in self.guesses]
-        self.guesses |= zip(new, self.bot.intents.guess([unquoted(text) for text in new]), strict=True)
-        return [self.guesses[text] for text in texts]
-
-    def _best(self) -> Guess:
-        """The guess at the whole message; at its surest sentence where the whole isn't sure."""
-        whole = self._guess(self.text)
-        if whole.sure:
-            return whole
-        return max(
-            (self._guess(part) for part in (self.text, *sentences(self.text)[:MOST_PARTS])),
-            key=lambda guess: (guess.sure, guess.ranked[0][1]),
-        )
-
-    def _meant(self) -> list[str]:
-        """The intents that the message surely has, in the order in which they are said."""
-        parts = sentences(self.text)
-        is_long = len(parts) >= LONG
-        parts = [part for part in (parts if is_long else clauses(self.text)) if not self._only_angry(part)][:MOST_PARTS]
-        whole, *guesses = self._guessed([self.text, *parts])
-        first = whole.ranked[0][0]
-        sure = [
-            (name, part)
-            for part, guess in zip(parts, guesses, strict=True)
-            if guess.sure and (name := guess.ranked[0][0])
-        ]
-        serious = [(name, part) for name, part in sure if not self.project.intents[name].small_talk]
-        if is_long:
-            serious = [(name, part) for name, part in serious if cues.QUESTION.search(part)] or serious
-        names = list(dict.fromkeys(name for name, _ in serious))
-        if is_long and names:
-            return names[:MOST_AT_ONCE]
-        if len(names) > 1 and (not whole.sure or first in names):
-            return names[:MOST_AT_ONCE]
-        if both := self._split(whole, guesses):
-            return both
-        if whole.sure and not (self.project.intents[first].small_talk and names):
-            return [first]
-        if names and (names[0] == first or len(sentences(self.text)) > 1):
-            return names[:1]
-        return [name for name, _ in sure][:1] if len(parts) <= 1 else []
-
-    def _split(self, whole: Guess, guesses: Sequence[Guess]) -> list[str]:
-        """Two intents that the parts of a message have where the whole has nothing besides."""
-        tops = [guess.ranked[0] for guess in guesses]
-        names = list(dict.fromkeys(name for name, share in tops if share >= LIKELY))
-        shares = dict(whole.ranked)
-        if len(names) != 2 or any(self.project.intents[name].small_talk for name in names):
-            return []
-        held = [shares.get(name, 0.0) for name in names]
-        return names if whole.known >= KNOWN and min(held) >= CLOSE and sum(held) >= NEARLY_ALL else []
-
-    def _only_angry(self, part: str) -> bool:
-        """Whether a part of a longer message says no more than that the customer is angry."""
-        return (
-            part != self.text and len(part) < ANGER and has_word(part, self._words(self.project.settings.rules.angry))
-        )
-
-    def _likely(self) -> str:
-        """The intent that the message likely has: not surely enough for an answer, enough to go by."""
-        (first, share), *rest = self._guess(self.text).ranked
-        known = self._guess(self.text).known >= (KNOWN / 2)
-        ahead = share >= LIKELY and (not rest or share >= AHEAD * rest[0][1])
-        return first if known and ahead and not self.project.intents[first].small_talk else ""
 
     # What is answered.
 
@@ -482,7 +401,7 @@ class _Turn:
         memory.offer([])
         opens = when_open(self.project.settings.hours, self.bot.clock())
         self._say(phrases.handed_over(opens), "hand_over", why=why)
-        guess = self._guess(self.text) if says_anything(self.text) else None
+        guess = self.reading.guess(self.text) if says_anything(self.text) else None
         subject = memory.intent or (guess.ranked[0][0] if guess and guess.known >= KNOWN else "")
         note = phrases.summary(why, self._title(subject) if subject else "", memory.slots, memory.priority)
         ranked = [[name, round(share, 3)] for name, share in guess.ranked[:OFFERED]] if guess else []
@@ -523,9 +442,6 @@ class _Turn:
     def _title(self, name: str) -> str:
         title = self.project.intents[name].title
         return title.get(self._language()) or next(iter(title.values()))
-
-    def _words(self, by_language: dict[Any, list[str]]) -> list[str]:
-        return [word for words in by_language.values() for word in words]
 
     def _language(self) -> Any:
         languages = self.project.settings.languages

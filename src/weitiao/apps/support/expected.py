@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from weitiao.apps.support.bot import Bot, close
+from weitiao.apps.support.bot import Bot
 from weitiao.apps.support.intents import Guess
+from weitiao.apps.support.reading import close
 
 LOOKED_UP = 200  # of the questions that aren't surely understood are looked for in the documents, evenly taken
 Judged = Sequence[Mapping[str, Any]]

@@ -69,6 +69,11 @@ class Hours(_Part):
         return value
 
 
+def listed(words: Words) -> list[str]:
+    """Those of all languages."""
+    return [word for some in words.values() for word in some]
+
+
 class Rules(_Part):
     """Words that decide before anything is understood, by language."""
 
@@ -163,12 +168,7 @@ class Project:
 
     def words(self) -> list[str]:
         """What the firm says and hears: examples, and the names of what can be chosen."""
-        named = (
-            words
-            for slot in self.slots.values()
-            for by_language in slot.values.values()
-            for words in by_language.values()
-        )
+        named = [listed(words) for slot in self.slots.values() for words in slot.values.values()]
         return [text for text, _ in self.examples()] + [word for words in named for word in words]
 
 

@@ -1,0 +1,109 @@
+"""What a message means: guesses at the whole and at its parts, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from weitiao.apps.support import cues
+from weitiao.apps.support.project import Project, listed
+from weitiao.apps.support.text import clauses, has_word, sentences, unquoted
+
+if TYPE_CHECKING:
+    from weitiao.apps.support.intents import Guess, Intents
+
+MOST_AT_ONCE = 3  # intents of one message that are answered
+CLOSE = 0.15  # probability from which an intent may be meant
+LIKELY, AHEAD = 0.5, 4  # from which it is gone by where nothing is answered yet, so many times the next one
+BOTH = 0.6  # that the likeliest few must have together to be offered
+NEARLY_ALL = 0.85  # that two must have together, where each part of a message has one of them
+OFFERED = 3
+KNOWN = 0.5
+LONG, MOST_PARTS = 4, 10  # sentences from which on the whole says little; parts of a message that are looked at
+ANGER = 40  # characters of an outburst
+
+
+@dataclass(slots=True)
+class Reading:
+    """Guesses of ``intents`` at a message to ``project`` and its parts, each made once. Texts are as `text.plain` makes
+    them.
+    """
+
+    intents: Intents
+    project: Project
+    _guesses: dict[str, Guess] = field(default_factory=dict)
+
+    def guess(self, text: str) -> Guess:
+        """The guess at ``text``."""
+        return self.guessed([text])[0]
+
+    def guessed(self, texts: Sequence[str]) -> list[Guess]:
+        """A guess at each, in one go for those that weren't guessed at before."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._guesses]
+        self._guesses |= zip(new, self.intents.guess([unquoted(text) for text in new]), strict=True)
+        return [self._guesses[text] for text in texts]
+
+    def best(self, text: str) -> Guess:
+        """The guess at the whole message; at its surest sentence where the whole isn't sure."""
+        whole = self.guess(text)
+        if whole.sure:
+            return whole
+        guesses = self.guessed([text, *sentences(text)[:MOST_PARTS]])
+        return max(guesses, key=lambda guess: (guess.sure, guess.ranked[0][1]))
+
+    def meant(self, text: str) -> list[str]:
+        """The intents that the message surely has, in the order in which they are said."""
+        parts = sentences(text)
+        is_long = len(parts) >= LONG
+        parts = [part for part in (parts if is_long else clauses(text)) if not self._only_angry(part, text)][
+            :MOST_PARTS
+        ]
+        whole, *guesses = self.guessed([text, *parts])
+        first = whole.ranked[0][0]
+        sure = [(guess.ranked[0][0], part) for part, guess in zip(parts, guesses, strict=True) if guess.sure]
+        serious = [(name, part) for name, part in sure if not self.project.intents[name].small_talk]
+        if is_long:
+            serious = [(name, part) for name, part in serious if cues.QUESTION.search(part)] or serious
+        names = list(dict.fromkeys(name for name, _ in serious))
+        if is_long and names:
+            return names[:MOST_AT_ONCE]
+        if len(names) > 1 and (not whole.sure or first in names):
+            return names[:MOST_AT_ONCE]
+        if both := self._split(whole, guesses):
+            return both
+        if whole.sure and not (self.project.intents[first].small_talk and names):
+            return [first]
+        if names and (names[0] == first or len(sentences(text)) > 1):
+            return names[:1]
+        return [name for name, _ in sure][:1] if len(parts) <= 1 else []
+
+    def _split(self, whole: Guess, guesses: Sequence[Guess]) -> list[str]:
+        """Two intents that the parts of a message have where the whole has nothing besides."""
+        tops = [guess.ranked[0] for guess in guesses]
+        names = list(dict.fromkeys(name for name, share in tops if share >= LIKELY))
+        shares = dict(whole.ranked)
+        if len(names) != 2 or any(self.project.intents[name].small_talk for name in names):
+            return []
+        held = [shares.get(name, 0.0) for name in names]
+        return names if whole.known >= KNOWN and min(held) >= CLOSE and sum(held) >= NEARLY_ALL else []
+
+    def _only_angry(self, part: str, text: str) -> bool:
+        """Whether a part of a longer message says no more than that the customer is angry."""
+        angry = self.project.settings.rules.angry
+        return part != text and len(part) < ANGER and has_word(part, listed(angry))
+
+    def likely(self, text: str) -> str:
+        """The intent that the message likely has: not surely enough for an answer, enough to go by."""
+        guess = self.guess(text)
+        (first, share), (_, next_share) = guess.ranked[:2]
+        ahead = guess.known >= KNOWN / 2 and share >= max(LIKELY, AHEAD * next_share)
+        return first if ahead and not self.project.intents[first].small_talk else ""
+
+
+def close(guess: Guess, project: Project) -> list[str]:
+    """Intents that a message may have which isn't sure, where they are few: the customer chooses."""
+    found = [(name, share) for name, share in guess.ranked[:OFFERED] if share >= CLOSE]
+    if guess.known < KNOWN or len(found) < 2 or sum(share for _, share in found) < BOTH:
+        return []
+    return [name for name, _ in found if not project.intents[name].small_talk]
