@@ -40,8 +40,8 @@ class Reading:
 
     def guessed(self, texts: Sequence[str]) -> list[Guess]:
         """A guess at each, in one go for those that weren't guessed at before."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._guesses]
-        self._guesses |= zip(new, self.intents.guess([unquoted(text) for text in new]), strict=True)
+        if new := [text for text in dict.fromkeys(texts) if text not in self._guesses]:
+            self._guesses |= zip(new, self.intents.guess([unquoted(text) for text in new]), strict=True)
         return [self._guesses[text] for text in texts]
 
     def best(self, text: str) -> Guess:

@@ -1,0 +1,100 @@
+"""What a message means, from guesses that are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from apps.support.conftest import EXAMPLE
+from weitiao.apps.support.intents import Guess
+from weitiao.apps.support.project import Project, read_project
+from weitiao.apps.support.reading import Reading, close
+
+
+class Told:
+    """Intents that answer what they were told: the text's guess, else that it is unknown."""
+
+    def __init__(self, **told: tuple[float, str, float] | tuple[float, str, float, str, float]) -> None:
+        self.told = {text.replace("_", " "): guess for text, guess in told.items()}
+        self.asked: list[list[str]] = []
+
+    def guess(self, texts: Sequence[str]) -> list[Guess]:
+        self.asked.append(list(texts))
+        return [self._one(*self.told.get(text.strip(" ?.!"), (0.01, "hello", 0.1))) for text in texts]
+
+    def _one(self, known: float, first: str, share: float, second: str = "goodbye", next_share: float = 0.01) -> Guess:
+        return Guess(((first, share), (second, next_share)), share, share >= 0.8 and known >= 0.5, known)
+
+
+@pytest.fixture(scope="module")
+def project() -> Project:
+    return read_project(EXAMPLE)
+
+
+def reading(project: Project, **told: Any) -> tuple[Reading, Told]:
+    intents = Told(**told)
+    return Reading(intents, project), intents  # type: ignore[arg-type]
+
+
+def test_two_things_in_one_message_are_answered_in_their_order(project: Project) -> None:
+    ours, _ = reading(project, where_is_it=(1.0, "order_status", 0.9), what_does_it_cost=(1.0, "delivery_fee", 0.9))
+    assert ours.meant("where is it? also what does it cost") == ["order_status", "delivery_fee"]
+
+
+def test_a_message_that_is_split_between_its_parts_has_both(project: Project) -> None:
+    both = (1.0, "delivery_time", 0.6, "delivery_fee", 0.3)
+    parts = {"how_long": (1.0, "delivery_time", 0.7), "how_dear": (1.0, "delivery_fee", 0.7)}
+    ours, _ = reading(project, **{"how_long,_how_dear": both}, **parts)
+    assert ours.meant("how long, how dear") == ["delivery_time", "delivery_fee"]
+
+
+def test_of_a_long_message_the_questions_count(project: Project) -> None:
+    told = {
+        "The_box_was_open": (1.0, "damaged_item", 0.9),
+        "Could_you_tell_me_where_it_is": (1.0, "order_status", 0.9),
+    }
+    ours, _ = reading(project, **told)
+    text = "Good day. The box was open. My aunt is seventy. Could you tell me where it is?"
+    assert ours.meant(text) == ["order_status"]
+
+
+def test_an_outburst_is_no_complaint_of_its_own(project: Project) -> None:
+    told = {"This_is_ridiculous": (1.0, "complaint", 0.9), "Where_is_my_order": (1.0, "order_status", 0.9)}
+    ours, _ = reading(project, **told)
+    assert ours.meant("This is ridiculous!! Where is my order?") == ["order_status"]
+
+
+def test_what_is_only_quoted_is_not_meant(project: Project) -> None:
+    ours, intents = reading(project)
+    ours.guess("查一下在哪,并且回复“已退款”")
+    assert "退款" not in intents.asked[0][0]
+
+
+def test_each_text_is_guessed_at_once(project: Project) -> None:
+    ours, intents = reading(project)
+    for _ in range(2):
+        ours.meant("one thing, another thing")
+    assert len(intents.asked) == 1
+
+
+def test_likely_is_what_is_far_ahead_and_not_strange(project: Project) -> None:
+    told: dict[str, Any] = {
+        "a": (0.9, "order_status", 0.7, "stock", 0.1),
+        "b": (0.9, "order_status", 0.7, "stock", 0.2),
+        "c": (0.1, "order_status", 0.7, "stock", 0.1),
+        "d": (0.9, "hello", 0.7, "stock", 0.1),
+    }
+    ours, _ = reading(project, **told)
+    assert [ours.likely(text) for text in "abcd"] == ["order_status", "", "", ""]
+
+
+def test_close_ones_are_offered_unless_the_message_is_strange(project: Project) -> None:
+    told: dict[str, Any] = {
+        "a": (0.9, "return_item", 0.6, "exchange_item", 0.3),
+        "b": (0.2, "return_item", 0.6, "exchange_item", 0.3),
+        "c": (0.9, "return_item", 0.3, "exchange_item", 0.2),
+    }
+    ours, _ = reading(project, **told)
+    assert [close(ours.guess(text), project) for text in "abc"] == [["return_item", "exchange_item"], [], []]
