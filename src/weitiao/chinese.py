@@ -338,7 +338,6 @@ CHINESE: dict[str, str] = {
     "The server's settings (default: server.toml there).": "服务器的设置文件（默认：项目中的 server.toml）。",
     "Folder of the database (default: the project's).": "数据库所在文件夹（默认：项目文件夹）。",
     "{conversations} conversation(s) deleted, and {examples} example(s) that were learned from them.": "已删除 {conversations} 个对话，以及从中学到的 {examples} 个例句。",
-    "The intents are learned anew when the bot is opened next, or now: weitiao support train": "下次打开机器人时会重新学习意图；现在就学习请运行：weitiao support train",
     # cli/support/new.py
     "Folder to make.": "要新建的文件夹。",
     "An example shop in English and Chinese is in {folder}: change its files to yours. Next:": "{folder} 中是一个中英双语的示例商店：请把文件改成您自己的。接下来：",
@@ -1346,6 +1345,7 @@ CHINESE: dict[str, str] = {
     "Known: {slots}.": "已知：{slots}。",
     "Mood: angry.": "情绪：不满。",
     "Urgent.": "紧急。",
+    "Do you mean “{title}”? Answer yes, or say it in other words.": "您问的是“{title}”吗？请回答“是”，或换个说法。",
     "What is it about?": "请问您要咨询的是：",
     # apps/support/project.py
     "{folder} holds no {file}: it isn't a support project. Expected a folder with {file}, intents.yaml and slots.yaml.": "{folder} 中没有 {file}，不是客服项目。应为含有 {file}、intents.yaml 和 slots.yaml 的文件夹。",
@@ -1379,6 +1379,8 @@ CHINESE: dict[str, str] = {
     "The number of a message is a whole number.": "消息编号应为整数。",
     "This conversation is followed by too many already.": "跟随这个会话的连接已过多。",
     "This was sent by another site's page.": "这是由其他网站的页面发送的。",
+    "standby needs a system on which processes share a port; this one doesn't.": "standby 需要进程间可共享端口的系统；本系统不支持。",
+    "The process that answers ended before it did. Its log says why.": "负责应答的进程未能启动；原因见日志。",
     "A status is one of {known}.": "状态应为 {known} 之一。",
     "This key may not answer customers: it lacks the scope agent.": "此密钥不能答复客户：缺少 agent 权限。",
     "{firm}: inbox": "{firm}：收件箱",

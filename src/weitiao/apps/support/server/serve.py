@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weitiao.apps.support.server.settings import PREFIX, SupportSettings
+from weitiao.apps.support.server.signs import Sign, sign
 from weitiao.serving.serve import allow_files, attended, bound, check_keys, loop_factory, tls_of
 from weitiao.settings import resolve
 from weitiao.store import open_store
@@ -40,18 +42,48 @@ def serve_support(
     Returns url, seconds (up) and requests (answered). Raises `ProjectError`, `RecipeError` (settings), `StoreError`,
     `OutputError` (address in use).
     """
-    from weitiao.apps.support.trained import open_bot
-
     resolved = settings_of(folder, settings, flags)
     with open_desk(folder, resolved, state) as store:
         check_keys(resolved, store, f"weitiao keys add NAME --scope agent --database {store.file or '…'}")
         tls = tls_of(resolved)
         with bound(resolved) as listener:
-            bot = open_bot(folder)
-            bot.project.settings.check_secrets()
-            allow_files(resolved)
-            with asyncio.Runner(loop_factory=loop_factory()) as runner:
-                return runner.run(_serve(resolved, store, bot, listener, tls, ready))
+            if resolved.standby:
+                from weitiao.apps.support.server.standby import guarded
+
+                return guarded(Path(folder), resolved, state, listener, ready)
+            return answering(Opened.of(folder), resolved, store, listener, tls, ready)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A project's bot, and the `signs.sign` of what it was opened from."""
+
+    bot: Bot
+    sign: Sign
+
+    @classmethod
+    def of(cls, folder: str | PathLike[str]) -> Opened:
+        """Open the project in ``folder``."""
+        from weitiao.apps.support.trained import open_bot
+
+        before = sign(Path(folder))
+        bot = open_bot(folder)
+        bot.project.settings.check_secrets()
+        return cls(bot, before)
+
+
+def answering(
+    opened: Opened,
+    settings: SupportSettings,
+    store: Store,
+    listener: socket.socket,
+    tls: bool,
+    ready: Callable[[dict[str, Any]], None] | None,
+) -> dict[str, Any]:
+    """Answer on ``listener`` until SIGTERM; see `serve_support`."""
+    allow_files(settings)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(_serve(settings, store, opened, listener, tls, ready))
 
 
 def settings_of(
@@ -73,7 +105,7 @@ def open_desk(folder: str | PathLike[str], settings: SupportSettings, state: str
 async def _serve(
     settings: SupportSettings,
     store: Store,
-    bot: Bot,
+    opened: Opened,
     listener: socket.socket,
     tls: bool,
     ready: Callable[[dict[str, Any]], None] | None,
@@ -84,11 +116,11 @@ async def _serve(
     from weitiao.serving import logs
 
     logs.set_up(sys.stderr)
-    service = SupportService(settings, store, bot)
+    service = SupportService(settings, store, opened.bot, opened.sign)
     service.start()
     service.beside(keep_no_longer(service))
     try:
-        told = {"project": str(bot.project.folder), "intents": len(bot.project.intents)}
+        told = {"project": str(opened.bot.project.folder), "intents": len(opened.bot.project.intents)}
         return await attended(service, build(service), listener, tls, ready, **told)
     finally:
         await service.close()

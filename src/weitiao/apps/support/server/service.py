@@ -13,7 +13,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prometheus_client import generate_latest
@@ -21,12 +20,12 @@ from prometheus_client import generate_latest
 from weitiao import privacy
 from weitiao.apps.support import desk
 from weitiao.apps.support.desk import ClosedError, MissingConversationError, TakenError
-from weitiao.apps.support.project import INTENTS, SETTINGS, SLOTS
 from weitiao.apps.support.server.metrics import Turns
 from weitiao.apps.support.server.rates import REMEMBERED, Rates
 from weitiao.apps.support.server.settings import SupportSettings
+from weitiao.apps.support.server.signs import Sign, sign
 from weitiao.apps.support.server.watch import Watch
-from weitiao.apps.support.trained import MODELS, open_bot
+from weitiao.apps.support.trained import open_bot
 from weitiao.serving.access import Access
 from weitiao.serving.refusal import Refusal
 from weitiao.store.keys import hashed
@@ -52,6 +51,7 @@ class SupportService:
     settings: SupportSettings
     store: Store
     bot: Bot
+    sign: Sign  # of what the bot was opened from
     metrics: Turns = field(default_factory=Turns)
     rates: Rates = field(default_factory=Rates)
     draining: bool = False
@@ -145,11 +145,11 @@ class SupportService:
     async def _refresh(self) -> None:
         """Take in what changed on disk. A broken project is told of once, and what was there before goes on."""
         folder = self.bot.project.folder
-        seen = before = await self.work(_sign, folder)
+        seen = before = self.sign
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             try:
-                now = await self.work(_sign, folder)
+                now = await self.work(sign, folder)
                 if now == before != seen:  # it stood still since the last look: whoever wrote it is done
                     seen = now
                     self.bot = await asyncio.to_thread(open_bot, folder)
@@ -160,13 +160,3 @@ class SupportService:
             except Exception as error:  # noqa: BLE001
                 told = re.sub(r"\s+", " ", str(error))[:500]
                 log.error("what changed could not be opened", extra={"error": type(error).__name__, "why": told})
-
-
-def _sign(folder: Path) -> list[tuple[str, int, int]]:
-    """What tells without reading whether the project's files or models changed."""
-    found = []
-    for path in (folder / SETTINGS, folder / INTENTS, folder / SLOTS, *sorted((folder / MODELS).glob("[0-9]*"))):
-        with contextlib.suppress(OSError):
-            stat = path.stat()
-            found.append((path.name, stat.st_mtime_ns, stat.st_size))
-    return found

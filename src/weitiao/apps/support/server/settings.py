@@ -14,11 +14,13 @@ class SupportSettings(ServerSettings):
     """What one may set of ``weitiao support serve``.
 
     ``embed`` are origins whose pages may hold the widget; ``mask`` keeps personal data out of the database; ``proxies``
-    are the addresses of proxies before us, which are believed where a request came from.
+    are the addresses of proxies before us, which are believed where a request came from. With ``standby`` a second
+    process waits, with everything loaded, to take over from one that dies.
     """
 
     embed: list[str] = Field(default=[])
     mask: bool = True
+    standby: bool = False
     proxies: list[str] = Field(default=[])
     longest: int = Field(4_000, ge=1, le=100_000)  # characters of a message
     messages_per_minute: int = Field(30, ge=1)  # of one conversation
