@@ -54,6 +54,7 @@ VERBS = (
     "demo",
     "doctor",
     "state",
+    "support",
 )
 WITH_KEYS = tuple(
     verb for verb in VERBS if verb not in ("demo", "serve")
@@ -221,11 +222,20 @@ def test_a_flag_that_is_not_there_is_noticed() -> None:
 
 def flags_of(verb: str) -> set[str]:
     command: Any = typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
-    commands = command.commands.values() if hasattr(command, "commands") else [command]
     names = {
-        name for each in commands for parameter in each.params for name in (*parameter.opts, *parameter.secondary_opts)
+        name
+        for each in commands_in(command)
+        for parameter in each.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
     }
     return {name for name in names if name.startswith("--")} - {"--help"}
+
+
+def commands_in(command: Any) -> list[Any]:
+    """A command's own commands, at any depth; itself where it has none."""
+    if not hasattr(command, "commands"):
+        return [command]
+    return [below for each in command.commands.values() for below in commands_in(each)]
 
 
 def section(page: Path, title: str) -> str:
