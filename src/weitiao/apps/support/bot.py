@@ -114,7 +114,7 @@ class _Turn:
         if not choices:
             return False
         memory.offer([])
-        if cues.NEITHER.search(self.text):
+        if cues.NEITHER.search(self.text) or cues.NO.match(self.text):
             if slot:
                 return False
             memory.rivals = []
@@ -201,6 +201,13 @@ class _Turn:
                 return True
             memory.hold(slot, found.values[0])
             self._serve([memory.intent, *self._besides(found)])
+            return True
+        if cues.YES.match(self.text):
+            self._ask(memory.intent, slot)
+            return True
+        if cues.NO.match(self.text):
+            memory.asked = ""
+            self._clarify()
             return True
         guess = self.reading.best(self.text)
         name = guess.ranked[0][0]

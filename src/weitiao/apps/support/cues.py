@@ -37,6 +37,7 @@ YES = re.compile(
     r"^(?:yes|yep|yeah|yup|sure|right|correct|exactly|ok(?:ay)?|please do|对|对的|是|是的|嗯+|好的?|没错|可以)[\s!！。.,，]*$",
     re.IGNORECASE,
 )
+NO = re.compile(r"^(?:no+|nope|nah|not really|不是|不对|不|没有|否)[\s!！。.,，]*$", re.IGNORECASE)
 UNKNOWN = re.compile(
     r"\b(?:don'?t (?:know|have|remember)|do not (?:know|have|remember)|can'?t find|no idea|not sure|lost it|forgot(?:ten)?|where (?:do|can) i find)\b"
     r"|不知道|不记得|忘了|忘记|找不到|没有订单号|不清楚|在哪(?:里|儿)?(?:看|找)",

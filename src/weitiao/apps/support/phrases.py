@@ -34,7 +34,9 @@ def which(values: Sequence[str]) -> str:
 
 
 def which_intent(titles: Sequence[str]) -> str:
-    """A message that can mean several things."""
+    """A message that can mean several things, or only likely means one."""
+    if len(titles) == 1:
+        return say("Do you mean “{title}”? Answer yes, or say it in other words.", title=titles[0])
     return (
         say("What is it about?")
         + "\n"
