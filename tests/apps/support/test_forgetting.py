@@ -14,6 +14,9 @@ from typer.testing import CliRunner
 from weitiao.apps.support import desk
 from weitiao.apps.support.desk import BOT, Outcome, Said
 from weitiao.apps.support.forgetting import forget
+from weitiao.apps.support.learning.heard import Heard
+from weitiao.apps.support.learning.origins import note_origins
+from weitiao.apps.support.learning.written import with_examples
 from weitiao.cli import app
 from weitiao.errors import RecipeError
 from weitiao.store import Store, audit, open_store
@@ -53,6 +56,25 @@ def test_one_customer_is_forgotten_and_nobody_else(project: Path) -> None:
     }
     for file in project.glob("support.db*"):
         assert b"private" not in file.read_bytes()
+
+
+def test_what_was_learned_from_a_customer_is_forgotten_too(shop: Path, tmp_path: Path) -> None:
+    project = tmp_path / "shop"
+    shutil.copytree(shop, project)
+    intents = project / "intents.yaml"
+    before = intents.read_text(encoding="utf-8")
+    with open_store(project / "support.db") as store:
+        mine, theirs = spoken(store, "42", "where has my purple parcel gone"), spoken(store, "43", "any news of it")
+        intents.write_text(
+            with_examples(before, "order_status", ["where has my purple parcel gone", "any news of it"]),
+            encoding="utf-8",
+        )
+        note_origins(
+            project, [Heard("where has my purple parcel gone", "asked", mine), Heard("any news of it", "asked", theirs)]
+        )
+        assert forget(project, customer="42") == {"conversations": 1, "examples": 1}
+    assert intents.read_text(encoding="utf-8") == with_examples(before, "order_status", ["any news of it"])
+    assert not [file for file in project.rglob("*") if file.is_file() and b"purple parcel" in file.read_bytes()]
 
 
 def test_what_is_old_is_forgotten(project: Path) -> None:

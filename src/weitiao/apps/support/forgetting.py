@@ -8,6 +8,8 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from weitiao.apps.support import desk
+from weitiao.apps.support.learning.accept import forget_learned
+from weitiao.apps.support.learning.origins import drop_origins
 from weitiao.apps.support.project import read_project
 from weitiao.apps.support.server.serve import open_desk, settings_of
 from weitiao.errors import RecipeError, WeitiaoError
@@ -16,6 +18,8 @@ from weitiao.progress import seconds_of
 from weitiao.store.audit import whoami
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from weitiao.apps.support.server.service import SupportService
     from weitiao.store import Store
 
@@ -33,23 +37,33 @@ def forget(
     state: str | None = None,
     **flags: Any,
 ) -> dict[str, Any]:
-    """Delete the conversations of one ``customer`` (a channel's name for them, or a conversation's id), or those that
-    nobody touched for ``older_than`` (such as "90d"); and what was learned from them.
+    """Delete the conversations of one ``customer`` (a channel's name for them, or a conversation's id) and what was
+    learned from them; or the conversations that nobody touched for ``older_than`` (such as "90d").
 
+    Examples that a person accepted from old conversations stay, but nothing tells any more whose they were.
     ``settings``, ``state`` and ``flags`` are those of `serve_support`. Returns ``{"conversations", "examples"}``: how
-    many. Raises RecipeError unless just one of the two is given.
+    many were deleted. Raises RecipeError unless just one of the two is given, and ProjectError where what was learned
+    can't be taken out; the conversations are deleted then all the same.
     """
     if (customer is None) == (older_than is None):
         raise RecipeError(say("Name one of the two: --customer or --older-than."))
-    read_project(folder)
+    place = read_project(folder).folder
     with open_desk(folder, settings_of(folder, settings, flags), state) as store:
-        seconds = None if older_than is None else seconds_of(older_than)
-        return _forget(folder, store, desk.of(store, customer=customer, older_than=seconds), whoami())
+        if customer is None:
+            old = desk.of(store, older_than=seconds_of(older_than or ""))
+            return _let_go(place, store, old, whoami())
+        names = desk.of(store, customer=customer)
+        try:
+            examples = forget_learned(place, {*names, customer})
+        finally:
+            desk.forget(store, names, whoami())
+    return {"conversations": len(names), "examples": examples}
 
 
-def _forget(folder: str | PathLike[str], store: Store, conversations: list[str], actor: str) -> dict[str, int]:
-    """What was learned goes first: once a conversation is gone, nothing tells what came from it."""
+def _let_go(folder: Path, store: Store, conversations: list[str], actor: str) -> dict[str, int]:
+    """Delete old conversations, and what tells which examples came from them."""
     desk.forget(store, conversations, actor)
+    drop_origins(folder, conversations)
     return {"conversations": len(conversations), "examples": 0}
 
 
@@ -59,7 +73,7 @@ async def keep_no_longer(service: SupportService) -> None:
         days = service.bot.project.settings.keep_days
         try:
             if days and (old := await service.work(desk.of, service.store, older_than=days * DAY)):
-                found = await asyncio.to_thread(_forget, service.bot.project.folder, service.store, old, "keep_days")
+                found = await asyncio.to_thread(_let_go, service.bot.project.folder, service.store, old, "keep_days")
                 log.info("old conversations forgotten", extra=found)
         except WeitiaoError as error:
             log.error("old conversations were not forgotten", extra={"error": str(error)})

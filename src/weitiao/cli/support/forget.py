@@ -47,5 +47,3 @@ def _show(found: dict[str, Any]) -> None:
             examples=found["examples"],
         )
     )
-    if found["examples"]:
-        echo(say("The intents are learned anew when the bot is opened next, or now: weitiao support train"))
