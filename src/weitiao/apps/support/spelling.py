@@ -70,9 +70,9 @@ class Spelling:
 
 
 def _cut(run: str) -> list[str]:
-    import jieba  # type: ignore[import-untyped]
+    import rjieba
 
-    words: list[str] = jieba.lcut(run, HMM=False)
+    words: list[str] = rjieba.cut(run, False)  # only words of its dictionary: a wrong character makes none
     return words
 
 
