@@ -7,7 +7,7 @@ from datetime import datetime
 
 from weitiao.apps.support.project import Slot
 from weitiao.apps.support.slots.found import Found
-from weitiao.apps.support.slots.numerals import NUMERALS, number
+from weitiao.apps.support.slots.numerals import NUMERALS, number, spelt
 
 DIGITS = r"\d+(?:[,，]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 CHINESE = rf"(?:{DIGITS}|[{NUMERALS}])+"
@@ -32,37 +32,11 @@ def find(text: str, slot: Slot, now: datetime, asked: bool) -> Found:
 
 def _value(match: re.Match[str]) -> str:
     if match["words"]:
-        return _shown(_spelt(match["words"]))
+        return _shown(spelt(match["words"]))
     found = number(match["digits"] or match["number"])
     if found is not None and match["tenths"]:  # 199块5
         found += (number(match["tenths"]) or 0.0) / 10
     return _shown(found)
-
-
-WORDS = """
-    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
-    eighteen nineteen
-"""
-ONES, TENS = WORDS.split(), ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-UNITS = {word: value for value, word in enumerate(ONES)} | {word: 10 * value for value, word in enumerate(TENS, 2)}
-
-
-def _spelt(words: str) -> float | None:
-    """English numerals: "two thousand three hundred" is 2300. The words before them don't count."""
-    total = part = 0
-    seen = False
-    for word in re.findall(r"[a-z]+", words.lower()):
-        if word in UNITS:
-            part, seen = part + UNITS[word], True
-        elif word == "hundred" and part:
-            part *= 100
-        elif word == "thousand" and part:
-            total, part = total + 1000 * part, 0
-        elif word in ("a", "and"):
-            part = part or int(word == "a")
-        else:
-            total, part, seen = 0, 0, False
-    return float(total + part) if seen or total + part > 1 else None
 
 
 def _shown(value: float | None) -> str:
