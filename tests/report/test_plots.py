@@ -30,6 +30,7 @@ def every_plot(label: str = "好评") -> list[Markup]:
         plots.confused_pairs(labels, [[3, 1], [2, 0]]),
         plots.reliability([0, 0.5], [0.5, 1], [0, 4], [0, 0.9], [0, 0.7]),
         plots.learning_curves([(1, 2.0), (2, float("nan")), (3, 1.0)], [(2, 0.5), (3, 0.7)], "macro-F1"),
+        plots.risk_coverage([(0.1, 0.0), (0.9, 0.05)], 0.02, (0.6, 0.02)),
     ]
 
 
