@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,3 +109,72 @@ def test_only_the_newest_are_kept_and_the_one_in_force(mine: Path) -> None:
         (mine / "models" / f"{number:04d}").mkdir()
     forget_old(project)
     assert sorted(int(path.name) for path in (mine / "models").iterdir()) == [1, *range(7 - KEPT, 7)]
+
+
+def killed_at(line: int, work: Callable[[], object]) -> bool:
+    """Whether ``work``, done in a process of its own, was killed before it ran the given line of trained.py (from 1)."""
+    child = os.fork()
+    if child == 0:
+        left = [line]
+
+        def trace(frame: Any, event: str, _: Any) -> Any:
+            if not frame.f_code.co_filename.endswith("support/trained.py"):
+                return None
+            if event == "line":
+                left[0] -= 1
+                if not left[0]:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return trace
+
+        code = 1
+        try:
+            sys.settrace(trace)
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+@pytest.mark.parametrize("act", ["learn", "roll_back"])
+def test_a_kill_between_any_two_lines_leaves_a_model_in_force(
+    act: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def quick(examples: object, out: Path, **how: object) -> dict[str, object]:
+        out.mkdir()
+        (out / "rejection.json").write_text("{}")
+        return {}
+
+    monkeypatch.setattr("weitiao.apps.support.trained.train_intents", quick)
+    before, after = (HOURS + PRICE).encode(), (HOURS + PRICE + PARROT).encode()
+    first = tmp_path / "first"
+    first.mkdir()
+    (first / "support.toml").write_text(SETTINGS, encoding="utf-8")
+    for text in (before, after) if act == "roll_back" else (before,):
+        (first / INTENTS).write_bytes(text)
+        learn(read_project(first))
+    (tmp_path / "wanted").mkdir()
+    shutil.copy(first / "support.toml", tmp_path / "wanted")
+    (tmp_path / "wanted" / INTENTS).write_bytes(after)
+    wanted = read_project(tmp_path / "wanted")
+
+    def accepted(folder: Path) -> None:
+        learn(replace(wanted, folder=folder), written=after)
+        replace_intents(folder, after)
+
+    line, killed = 0, True
+    while killed:
+        line += 1
+        folder = Path(shutil.copytree(first, tmp_path / f"{line}"))
+        killed = killed_at(line, lambda at=folder: accepted(at) if act == "learn" else roll_back(at))
+        project = read_project(folder)
+        assert model_of(project), f"killed at line {line}"
+        assert project.examples()[:6] == wanted.examples()[:6]
+        if line % 10 == 0:  # what was left behind stands in nobody's way
+            learn(project)
+            assert not [path.name for path in (folder / "models").iterdir() if not path.name.isdecimal()]
+        shutil.rmtree(folder)
+    assert line > 30
