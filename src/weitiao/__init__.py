@@ -23,6 +23,7 @@ _WHERE = {
     "doctor": "weitiao.diagnosis.doctor",
     "evaluate": "weitiao.evaluation.evaluate",
     "explain": "weitiao.evaluation.explain",
+    "group_questions": "weitiao.apps.support.learning.groups",
     "ladder": "weitiao.plans.ladder",
     "open_encoder": "weitiao.runtime.encoder",
     "open_engine": "weitiao.runtime",
@@ -46,6 +47,7 @@ __all__ = sorted([*_WHERE, *_ROOMS])
 if TYPE_CHECKING:
     from weitiao import alerts, bundle, privacy
     from weitiao.apps.support.intents import open_intents, train_intents
+    from weitiao.apps.support.learning.groups import group_questions
     from weitiao.bundle import Bundle
     from weitiao.client import Client
     from weitiao.compression.compress import compress

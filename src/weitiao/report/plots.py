@@ -75,6 +75,27 @@ def bars(items: Sequence[Bar], *, limit: float | None = 1.0, percent: bool = Tru
     return draw(paint, size, title or say("Bars"))
 
 
+def columns(labels: Sequence[str], series: Sequence[tuple[str, Sequence[float]]], *, title: str) -> Markup:
+    """Upright columns of up to three stacked ``series`` (name, a count for each label), with a legend."""
+    size = (640.0, 264.0)
+    colours = (ACCENT, MUTED, WARM)[: len(series)]
+
+    def paint(figure: Figure) -> None:
+        axes = _axes(figure, size, (56, 40, 572, 180))
+        floor = [0.0] * len(labels)
+        for (name, values), colour in zip(series, colours, strict=True):
+            axes.bar(range(len(labels)), values, 0.72, bottom=floor, color=colour, alpha=0.8, label=clamp(name, 24))
+            floor = [low + value for low, value in zip(floor, values, strict=True)]
+        axes.set_xticks(range(len(labels)), labels, color=INK)
+        axes.set(xlim=(-0.6, len(labels) - 0.4), ylim=(0, max([*floor, 1.0]) * 1.05))
+        axes.grid(axis="y")
+        axes.tick_params(length=0)
+        axes.locator_params(axis="y", integer=True, nbins=5)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.02), ncols=len(series), borderaxespad=0, labelcolor=INK)
+
+    return draw(paint, size, title)
+
+
 def confusion_matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
     """True labels down, predicted labels across, each row shaded by its shares; ``counts[true][predicted]``.
 

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from weitiao.cli.support import chat, check, demo, forget, new, serve, test, train
+from weitiao.cli.support import (
+    accept,
+    chat,
+    check,
+    demo,
+    forget,
+    inbox,
+    mine,
+    new,
+    report,
+    rollback,
+    serve,
+    test,
+    train,
+)
 from weitiao.languages import say
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -18,3 +32,8 @@ app.command("forget", help=say("Delete one customer's conversations, or old ones
     forget.command
 )
 app.command("demo", help=say("The whole way on the example shop, in a minute."))(demo.command)
+app.command("mine", help=say("Propose intents and answers from past conversations."))(mine.command)
+app.command("inbox", help=say("Group what the bot couldn't answer, as proposals."))(inbox.command)
+app.command("accept", help=say("Add accepted proposals, unless what was known suffers."))(accept.command)
+app.command("rollback", help=say("Go back to the model and the intents before."))(rollback.command)
+app.command("report", help=say("How a week went: answered, handed over, wrong, by channel and hour."))(report.command)

@@ -16,6 +16,7 @@ from weitiao.apps.support.learning.space import (
     Vectors,
     cut_at,
     learn_space,
+    means,
     middles,
     tree,
 )
@@ -65,7 +66,7 @@ def group_questions(
     known = _known(examples, encode) if examples else None
     space = learn_space(known, getattr(encode, "name", BASE), seed)
     vectors, marks = encode(questions), _chinese(questions)
-    turned = space(vectors, middles(vectors, marks))
+    turned = space(vectors, middles(vectors, marks, known))
     clusters = _clusters(turned, space, seed)
     found = []
     for cluster in range(clusters.max() + 1):
@@ -108,8 +109,8 @@ def _clusters(turned: Vectors, space: Space, seed: int) -> np.ndarray:
 
 def _like(vectors: Vectors, marks: Marks, known: Known, space: Space) -> str | None:
     """The known intent whose examples are nearly as like a group's questions as these are like each other."""
-    examples = space(known.vectors, middles(known.vectors, known.chinese))
-    group = space(vectors, middles(vectors, marks, known.vectors, known.chinese)).mean(axis=0)
+    examples = space(known.vectors, means(known.vectors, known.chinese, known.chinese))
+    group = space(vectors, means(known.vectors, known.chinese, marks)).mean(axis=0)
     sums = np.zeros((len(known.names), len(group)))
     np.add.at(sums, known.gold, examples)
     likeness = sums @ group / np.bincount(known.gold, minlength=len(known.names)).clip(1)

@@ -55,14 +55,21 @@ class Space:
         return directions(moved if self.turn is None else moved @ self.turn, np.zeros(moved.shape[1], np.float32))
 
 
-def middles(vectors: Vectors, chinese: Marks, of: Vectors | None = None, of_chinese: Marks | None = None) -> Vectors:
-    """For each of ``vectors`` the mean of those in its language, or of those of the set ``of``."""
-    source, marks = (vectors, chinese) if of is None or of_chinese is None else (of, of_chinese)
-    found = np.tile(source.mean(axis=0), (len(vectors), 1))
+def middles(vectors: Vectors, chinese: Marks, known: Known | None = None) -> Vectors:
+    """For each of ``vectors`` the mean of those in its language; half way to that of the ``known`` examples where there
+    are any, so that questions that are all of one meaning keep it.
+    """
+    found = means(vectors, chinese, chinese)
+    return (found + means(known.vectors, known.chinese, chinese)) / 2 if known else found
+
+
+def means(vectors: Vectors, chinese: Marks, wanted: Marks) -> Vectors:
+    """The mean of ``vectors`` in each ``wanted`` language; of all where there are none in it."""
+    found = np.tile(vectors.mean(axis=0), (len(wanted), 1))
     for language in (True, False):
-        if (marks == language).any():
-            found[chinese == language] = source[marks == language].mean(axis=0)
-    return np.asarray(found, np.float32)
+        if (chinese == language).any():
+            found[wanted == language] = vectors[chinese == language].mean(axis=0)
+    return found
 
 
 def learn_space(known: Known | None, base: str, seed: int = 0) -> Space:
@@ -130,7 +137,7 @@ def _rehearsed(known: Known, seed: int) -> float:
         asked = ~learned
         teaching = Known(known.vectors[learned], known.chinese[learned], known.gold[learned], known.names)
         vectors, chinese = known.vectors[asked], known.chinese[asked]
-        joined = tree(Space(_turn(teaching), 0.0)(vectors, middles(vectors, chinese)))
+        joined = tree(Space(_turn(teaching), 0.0)(vectors, middles(vectors, chinese, teaching)))
         scores += [recovered(cut_at(joined, cut), known.gold[asked], new.tolist()) for cut in CUTS]
     smooth = np.convolve(np.pad(scores, 1, "edge"), np.ones(3) / 3, "valid")
     return float(CUTS[int(smooth.argmax())])
