@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from apps.support.conftest import EXAMPLE
 from weitiao.apps.support.intents import Guess
-from weitiao.apps.support.project import Project, read_project
+from weitiao.apps.support.project import Intent, Project, read_project
 from weitiao.apps.support.reading import Reading, close
 
 
@@ -30,7 +31,12 @@ class Told:
 
 @pytest.fixture(scope="module")
 def project() -> Project:
-    return read_project(EXAMPLE)
+    """The example shop with a vague intent and one that isn't its own."""
+    shop = read_project(EXAMPLE)
+    title = {"en": "?", "zh": "？"}
+    vague = Intent(title=title, examples=["a", "b"], choose=["return_item", "exchange_item"])
+    foreign = Intent(title=title, examples=["c", "d"], not_ours=True)
+    return replace(shop, intents={**shop.intents, "vague": vague, "foreign": foreign})
 
 
 def reading(project: Project, **told: Any) -> tuple[Reading, Told]:
@@ -98,3 +104,28 @@ def test_close_ones_are_offered_unless_the_message_is_strange(project: Project) 
     }
     ours, _ = reading(project, **told)
     assert [close(ours.guess(text), project) for text in "abc"] == [["return_item", "exchange_item"], [], []]
+
+
+def test_what_is_not_the_firms_is_not_understood(project: Project) -> None:
+    ours, _ = reading(project, a=(1.0, "foreign", 0.9), b=(1.0, "stock", 0.6, "foreign", 0.3))
+    assert (ours.guess("a").sure, ours.guess("a").known, ours.meant("a"), ours.likely("a")) == (False, 0.0, [], "")
+    assert ours.guess("b").ranked == (("stock", 0.6),)
+
+
+def test_a_vague_message_is_offered_what_it_may_mean(project: Project) -> None:
+    ours, _ = reading(project, a=(1.0, "return_item", 0.5, "vague", 0.4), b=(1.0, "vague", 0.9))
+    assert close(ours.guess("a"), project) == ["return_item", "exchange_item"]
+    assert ours.meant("b") == ["vague"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"choose": ["stock", "hello"], "slots": ["day"]},
+        {"choose": ["stock"], "not_ours": True},
+        {"not_ours": True, "answer": {"en": ["a"]}},
+    ],
+)
+def test_an_intent_is_one_thing(more: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="choose or not_ours"):
+        Intent(title={"en": "?"}, examples=["a", "b"], **more)

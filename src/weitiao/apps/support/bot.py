@@ -292,7 +292,7 @@ class _Turn:
             self._serve(names)
             return True
         likely = self.reading.likely(self.text)
-        if likely and (likely == self.memory.intent or self._lacking(likely)):
+        if likely and (likely == self.memory.intent or self._lacking(likely) or self.project.intents[likely].choose):
             self._serve([likely], named=True)
         elif not self._look_up():
             guess = self.reading.guess(self.text)
@@ -322,6 +322,9 @@ class _Turn:
             if intent.small_talk:
                 self._small_talk(name)
                 continue
+            if intent.choose:
+                self._choose_intent(intent.choose)
+                return
             memory.intent = name
             several = self._take_slots(intent)
             if several:

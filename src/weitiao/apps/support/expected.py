@@ -8,7 +8,7 @@ from typing import Any
 
 from weitiao.apps.support.bot import Bot
 from weitiao.apps.support.intents import Guess
-from weitiao.apps.support.reading import close
+from weitiao.apps.support.reading import close, ours
 
 LOOKED_UP = 200  # of the questions that aren't surely understood are looked for in the documents, evenly taken
 Judged = Sequence[Mapping[str, Any]]
@@ -19,7 +19,7 @@ def expected(bot: Bot, judged: Judged) -> dict[str, float]:
     "asked_back" with a short choice, and "unclear", asked to say it otherwise; too many of these in a row are handed
     over.
     """
-    unsure = [each for each in judged if not each["sure"]]
+    unsure = [each for each in judged if not (each["sure"] and _answered(bot, each))]
     some = unsure[:: max(1, -(-len(unsure) // LOOKED_UP))]
     counts = Counter(_becomes(bot, each) for each in some)
     left = len(unsure) / max(1, len(judged) * len(some))
@@ -30,5 +30,9 @@ def expected(bot: Bot, judged: Judged) -> dict[str, float]:
 def _becomes(bot: Bot, each: Mapping[str, Any]) -> str:
     if bot.index and bot.index.answer(each["text"]):
         return "looked_up"
-    guess = Guess(each["ranked"], each["score"], each["sure"], each["known"])
-    return "asked_back" if close(guess, bot.project) else "unclear"
+    guess = ours(Guess(each["ranked"], each["score"], each["sure"], each["known"]), bot.project)
+    return "asked_back" if guess.sure or close(guess, bot.project) else "unclear"
+
+
+def _answered(bot: Bot, each: Mapping[str, Any]) -> bool:
+    return bot.project.intents[each["ranked"][0][0]].answered

@@ -106,14 +106,33 @@ class Settings(_Part):
 
 
 class Intent(_Part):
-    """One thing that customers want: how they say it, what is answered, and what the answer needs to know."""
+    """One thing that customers want: how they say it, what is answered, and what the answer needs to know.
+
+    Instead of an answer it may have ``choose``, intents that are offered where a message leaves open which is meant, or
+    be ``not_ours``, which is taken for not understood.
+    """
 
     title: Texts
     examples: list[str]
-    answer: dict[Language, list[str]]
+    answer: dict[Language, list[str]] = {}
     slots: list[str] = []
+    choose: list[str] = []
     hand_over: bool = False
     small_talk: bool = False
+    not_ours: bool = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether it has an answer of its own."""
+        return not (self.choose or self.not_ours)
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Intent:
+        if not self.answered and (self.answer or self.slots or self.hand_over or self.small_talk):
+            raise ValueError(say("an intent with choose or not_ours has neither answer nor slots"))
+        if self.choose and self.not_ours:
+            raise ValueError(say("an intent has choose or not_ours, not both"))
+        return self
 
     @field_validator("answer", mode="before")
     @classmethod
@@ -264,7 +283,7 @@ def _contradictions(
                 "{count} example(s); at least {fewest} are needed", count=len(intent.examples), fewest=FEWEST
             )
         for language in settings.languages:
-            if not any(text.strip() for text in intent.answer.get(language, [])):
+            if intent.answered and not any(text.strip() for text in intent.answer.get(language, [])):
                 yield f"{here}: " + say("no answer in {language}", language=language)
             if not intent.title.get(language, "").strip():
                 yield f"{here}: " + say("no title in {language}", language=language)
@@ -277,6 +296,9 @@ def _contradictions(
                 yield f"{here}: " + say(
                     "the example {text} is also one of {other}", text=repr(example), other=said[alike]
                 )
+        for other in intent.choose:
+            if other not in intents or not intents[other].answered:
+                yield f"{here}: " + say("{other} can't be chosen: it is no intent with an answer", other=other)
         for missing in sorted(set(intent.slots) - set(slots)):
             yield f"{here}: " + say("there is no slot {slot} in {file}", slot=missing, file=SLOTS)
         for texts in intent.answer.values():

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from weitiao.apps.support import cues
+from weitiao.apps.support.intents import Guess
 from weitiao.apps.support.project import Project, listed
 from weitiao.apps.support.text import clauses, has_word, sentences, unquoted
 
 if TYPE_CHECKING:
-    from weitiao.apps.support.intents import Guess, Intents
+    from weitiao.apps.support.intents import Intents
 
 MOST_AT_ONCE = 3  # intents of one message that are answered
 CLOSE = 0.15  # probability from which an intent may be meant
@@ -41,7 +42,8 @@ class Reading:
     def guessed(self, texts: Sequence[str]) -> list[Guess]:
         """A guess at each, in one go for those that weren't guessed at before."""
         if new := [text for text in dict.fromkeys(texts) if text not in self._guesses]:
-            self._guesses |= zip(new, self.intents.guess([unquoted(text) for text in new]), strict=True)
+            guesses = self.intents.guess([unquoted(text) for text in new])
+            self._guesses |= zip(new, (ours(guess, self.project) for guess in guesses), strict=True)
         return [self._guesses[text] for text in texts]
 
     def best(self, text: str) -> Guess:
@@ -63,6 +65,7 @@ class Reading:
         first = whole.ranked[0][0]
         sure = [(guess.ranked[0][0], part) for part, guess in zip(parts, guesses, strict=True) if guess.sure]
         serious = [(name, part) for name, part in sure if not self.project.intents[name].small_talk]
+        serious = [(name, part) for name, part in serious if self.project.intents[name].answered] or serious
         if is_long:
             serious = [(name, part) for name, part in serious if cues.QUESTION.search(part)] or serious
         names = list(dict.fromkeys(name for name, _ in serious))
@@ -83,7 +86,8 @@ class Reading:
         tops = [guess.ranked[0] for guess in guesses]
         names = list(dict.fromkeys(name for name, share in tops if share >= LIKELY))
         shares = dict(whole.ranked)
-        if len(names) != 2 or any(self.project.intents[name].small_talk for name in names):
+        intents = [self.project.intents[name] for name in names]
+        if len(names) != 2 or any(intent.small_talk or intent.choose for intent in intents):
             return []
         held = [shares.get(name, 0.0) for name in names]
         return names if whole.known >= KNOWN and min(held) >= CLOSE and sum(held) >= NEARLY_ALL else []
@@ -96,14 +100,24 @@ class Reading:
     def likely(self, text: str) -> str:
         """The intent that the message likely has: not surely enough for an answer, enough to go by."""
         guess = self.guess(text)
-        (first, share), (_, next_share) = guess.ranked[:2]
+        (first, share), (_, next_share) = (*guess.ranked, ("", 0.0))[:2]
         ahead = guess.known >= KNOWN / 2 and share >= max(LIKELY, AHEAD * next_share)
         return first if ahead and not self.project.intents[first].small_talk else ""
+
+
+def ours(guess: Guess, project: Project) -> Guess:
+    """``guess`` without what is not the firm's; unknown where that is likeliest."""
+    ranked = tuple((name, share) for name, share in guess.ranked if not project.intents[name].not_ours)
+    if ranked[:1] == guess.ranked[:1]:
+        return replace(guess, ranked=ranked)
+    return Guess(ranked or guess.ranked, 0.0, sure=False, known=0.0)
 
 
 def close(guess: Guess, project: Project) -> list[str]:
     """Intents that a message may have which isn't sure, where they are few: the customer chooses."""
     found = [(name, share) for name, share in guess.ranked[:OFFERED] if share >= CLOSE]
-    if guess.known < KNOWN or len(found) < 2 or sum(share for _, share in found) < BOTH:
+    if guess.known < KNOWN or sum(share for _, share in found) < BOTH:
         return []
-    return [name for name, _ in found if not project.intents[name].small_talk]
+    offered = [other for name, _ in found for other in project.intents[name].choose or [name]]
+    offered = [name for name in dict.fromkeys(offered) if not project.intents[name].small_talk][:OFFERED]
+    return offered if len(offered) > 1 else []

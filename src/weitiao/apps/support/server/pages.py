@@ -105,7 +105,7 @@ def _questions(service: SupportService) -> list[str]:
     found: list[str] = []
     for intent in service.bot.project.intents.values():
         said = next((text for text in intent.examples if spoken(text, "") == current()), "")
-        if said and len(found) < OFFERED and not (intent.small_talk or intent.hand_over):
+        if said and len(found) < OFFERED and intent.answered and not (intent.small_talk or intent.hand_over):
             found.append(said)
     return found
 

@@ -37,7 +37,13 @@ def suggested(bot: Bot, transcript: dict[str, Any]) -> list[dict[str, Any]]:
             continue
         for name, share in guess.ranked:
             intent = project.intents.get(name)
-            if intent and not (intent.small_talk or intent.hand_over) and share >= LIKELY and len(found) < MOST:
+            if (
+                intent
+                and intent.answered
+                and not (intent.small_talk or intent.hand_over)
+                and share >= LIKELY
+                and len(found) < MOST
+            ):
                 texts = intent.answer.get(language) or next(iter(intent.answer.values()))
                 title = intent.title.get(language) or next(iter(intent.title.values()))
                 answer = {"text": texts[0].format_map(filled), "title": title, "share": round(share, 3), "intent": name}
