@@ -22,11 +22,12 @@ class Attacked:
     other: str
 
     def begin(self) -> tuple[str, httpx.Client]:
-        """A conversation of a new customer, and a client that shows its secret."""
-        with self.running.client() as client:
+        """A conversation of a new customer at an address of their own, and a client that shows its secret."""
+        address = f"10.{secrets.randbelow(256)}.{secrets.randbelow(256)}.{secrets.randbelow(256)}"
+        with self.running.client(address=address) as client:
             begun = client.post("/v1/conversations", json={})
         assert begun.status_code == 200, begun.text
-        return begun.json()["id"], self.running.client(begun.json()["secret"])
+        return begun.json()["id"], self.running.client(begun.json()["secret"], address)
 
     def say(self, text: str, conversation: tuple[str, httpx.Client] | None = None) -> dict[str, Any]:
         """What follows when a customer says ``text``."""

@@ -42,9 +42,10 @@ class RunningDesk:
         assert line, self.log.read_text(encoding="utf-8")
         self.url = str(json.loads(line)["url"])
 
-    def client(self, key: str | None = None, **options: Any) -> httpx.Client:
-        """A client of it that shows ``key``."""
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+    def client(self, key: str | None = None, address: str = "", **options: Any) -> httpx.Client:
+        """A client of it that shows ``key``; one at ``address``, where the server believes proxies of this machine."""
+        headers = {"X-Forwarded-For": address} if address else {}
+        headers |= {"Authorization": f"Bearer {key}"} if key else {}
         return httpx.Client(base_url=self.url, headers=headers, timeout=60, **options)
 
     def post(self, post: Post) -> httpx.Response:

@@ -342,9 +342,6 @@ CHINESE: dict[str, str] = {
     "Folder to make.": "要新建的文件夹。",
     "An example shop in English and Chinese is in {folder}: change its files to yours. Next:": "{folder} 中是一个中英双语的示例商店：请把文件改成您自己的。接下来：",
     # cli/support/serve.py
-    "TOML file of settings (default: its server.toml).": "设置文件，TOML 格式（默认为项目中的 server.toml）。",
-    "Folder of the conversations (default: the project's).": "存放会话的文件夹（默认为项目文件夹）。",
-    "Their database, if not in a file.": "会话的数据库（不在文件中时）。",
     "Whose pages may hold the widget; may be repeated.": "哪些网站的页面可以放置挂件；可重复使用。",
     "{project} ready: {intents} intents.": "{project} 已就绪：{intents} 个意图。",
     "Customers: {url}": "客户：{url}",
@@ -1304,6 +1301,7 @@ CHINESE: dict[str, str] = {
     "no access token came": "没有取得访问令牌",
     # apps/support/channels/outbox.py
     "too late": "已过时限",
+    "Message {number} didn't reach the customer: {problem}": "第 {number} 条消息没有送达客户：{problem}",
     # apps/support/channels/routes.py
     "The request isn't signed as it should be, or comes too late.": "请求的签名不正确，或到得太晚。",
     # apps/support/channels/wecom.py

@@ -28,8 +28,7 @@ def attacked(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     with open_store(folder / "support.db") as store:
         agent = keys.add(store, "an agent", ["agent"])["key"]
         other = keys.add(store, "another program", ["predict", "metrics"])["key"]
-    plenty = {"conversations_per_minute": 10_000, "address_messages_per_minute": 100_000}
-    running = RunningDesk(folder, platforms.SECRETS, **plenty)
+    running = RunningDesk(folder, platforms.SECRETS, proxies=["127.0.0.1"])
     yield Attacked(running, there, agent, other)
     running.stop()
     there.close()

@@ -205,7 +205,6 @@ def record(store: Store, due: Due, outcome: Outcome) -> None:
     from weitiao.store.tables import Conversation, Delivery
 
     now = time.time()
-    given_up = False
     with store.write() as session:
         row = session.get(Delivery, (due.conversation, due.target), with_for_update=True)
         if row is None:
@@ -217,14 +216,20 @@ def record(store: Store, due: Due, outcome: Outcome) -> None:
             session.add(row)
         row.attempts += 1
         row.refusals += outcome.state == "refused"
-        given_up = row.refusals >= REFUSALS or now - due.at > GIVE_UP
-        if outcome.state == "delivered" or given_up:
+        delivered = outcome.state == "delivered"
+        given_up = not delivered and (row.refusals >= REFUSALS or now - due.at > GIVE_UP)
+        if delivered or given_up:
             row.delivered, row.attempts, row.refusals, row.due_at = max(row.delivered, due.number), 0, 0, now
+            if given_up and due.target == TO_CUSTOMER:
+                problem = say(
+                    "Message {number} didn't reach the customer: {problem}", number=due.number, problem=outcome.problem
+                )
+                desk.note(session, due.conversation, problem)
         else:
             pause = min(RETRY_FIRST * 2.0 ** min(row.attempts - 1, 30), RETRY_LONGEST) * random.uniform(0.5, 1.0)
             row.due_at = now + max(pause, min(outcome.after or 0.0, 3600.0))
     told = {"conversation": due.conversation, "number": due.number, "to": due.channel or due.target}
     if given_up:
         log.error("not handed on, given up", extra={**told, "problem": outcome.problem})
-    elif outcome.state != "delivered":
+    elif not delivered:
         log.warning("not handed on yet", extra={**told, "problem": outcome.problem})
