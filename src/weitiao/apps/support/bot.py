@@ -273,11 +273,8 @@ class _Turn:
     def _ask_other(self, intent: Intent) -> bool:
         """ "And in green?", which isn't there: the choices there are."""
         choices = [slot for slot in intent.slots if self.project.slots[slot].kind == "choice"]
-        if (
-            not choices
-            or self.reading.guess(self.text).ranked[0][0] != self.memory.intent
-            or self.reading.guess(self.text).sure
-        ):
+        guess = self.reading.guess(self.text)
+        if not choices or guess.sure or dict(guess.ranked).get(self.memory.intent, 0.0) < CLOSE:
             return False
         changed = max(choices, key=lambda slot: len(self.memory.named.get(slot, ())))
         self._ask_again(self.memory.intent, changed)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from weitiao.apps.support import cues
 from weitiao.apps.support.intents import Guess
 from weitiao.apps.support.project import Project, listed
-from weitiao.apps.support.text import clauses, has_word, sentences, unquoted
+from weitiao.apps.support.text import clauses, goes_further, has_word, sentences, unquoted
 
 if TYPE_CHECKING:
     from weitiao.apps.support.intents import Intents
@@ -64,6 +64,8 @@ class Reading:
         whole, *guesses = self.guessed([text, *parts])
         first = whole.ranked[0][0]
         sure = [(guess.ranked[0][0], part) for part, guess in zip(parts, guesses, strict=True) if guess.sure]
+        if sure and len(parts) > 1 and goes_further(text):
+            sure = [(name, part) for part in parts if (name := self._sure(part) or self.likely(part))]
         serious = [(name, part) for name, part in sure if not self.project.intents[name].small_talk]
         serious = [(name, part) for name, part in serious if self.project.intents[name].answered] or serious
         if is_long:
@@ -77,9 +79,13 @@ class Reading:
             return both
         if whole.sure and not (self.project.intents[first].small_talk and names):
             return [first]
-        if names and (names[0] == first or len(sentences(text)) > 1):
+        if names and (len(sentences(text)) > 1 or dict(whole.ranked).get(names[0], 0.0) >= LIKELY):
             return names[:1]
         return [name for name, _ in sure][:1] if len(parts) <= 1 else []
+
+    def _sure(self, text: str) -> str:
+        guess = self.guess(text)
+        return guess.ranked[0][0] if guess.sure else ""
 
     def _split(self, whole: Guess, guesses: Sequence[Guess]) -> list[str]:
         """Two intents that the parts of a message have where the whole has nothing besides."""

@@ -15,10 +15,8 @@ _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad]")
 _NUMBERED = re.compile(r"[A-Za-z]*\d\w*")
 _QUOTED = re.compile('“[^”]*”|「[^」]*」|『[^』]*』|"[^"]*"')
 _ENDS = re.compile(r"(?<=[。！？!?；;…\n])\s*|(?<=[a-z]{2}\.)\s+")
-_JOINTS = re.compile(
-    r"[，,]?\s*(?:\b(?:and also|and then|also|by the way|btw|plus|another thing|oh and|and)\b|另外|还有|顺便问一下|顺便|同时|以及|再问一下|，|, |(?<=[\u3400-\u9fff]),)\s*[，,]?",
-    re.IGNORECASE,
-)
+_FURTHER = r"\b(?:and also|and then|also|by the way|btw|plus|another thing|oh and|and)\b|另外|还有|顺便问一下|顺便|同时|以及|再问一下"
+_JOINTS = re.compile(rf"[，,]?\s*(?:{_FURTHER}|，|, |(?<=[\u3400-\u9fff]),)\s*[，,]?", re.IGNORECASE)
 
 
 def plain(text: str) -> str:
@@ -54,6 +52,11 @@ def clauses(text: str) -> list[str]:
     """``text`` cut where a further thing may begin: at the ends of sentences, at "and", "also", "另外" and commas."""
     pieces = (piece for sentence in sentences(text) for piece in _JOINTS.split(sentence))
     return [part for part in (piece.strip(" ,，.。") for piece in pieces) if says_anything(part)]
+
+
+def goes_further(text: str) -> bool:
+    """Whether it says itself that a further thing begins in it: "also", "顺便"."""
+    return re.search(_FURTHER, text, re.IGNORECASE) is not None
 
 
 def has_word(text: str, words: list[str]) -> bool:
