@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from weitiao.cli.answer import Json, Seed, answer
-from weitiao.cli.support.folder import Folder
+from weitiao.cli.support.folder import Database, Folder, Settings, State, flags_of
 from weitiao.languages import say
 from weitiao.terminal import echo
 
@@ -20,20 +20,16 @@ def command(
     older_than: Annotated[
         str | None, typer.Option(metavar="TIME", help=say("What nobody touched for so long, such as 90d."))
     ] = None,
-    settings: Annotated[
-        str | None, typer.Option(metavar="FILE", help=say("The server's settings (default: server.toml there)."))
-    ] = None,
-    state: Annotated[
-        str | None, typer.Option(metavar="DIR", help=say("Folder of the database (default: the project's)."))
-    ] = None,
-    database: Annotated[str | None, typer.Option(metavar="URL", help=say("Its database, if not in a file."))] = None,
+    settings: Settings = None,
+    state: State = None,
+    database: Database = None,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
     def work() -> dict[str, Any]:
         from weitiao.apps.support.forgetting import forget
 
-        flags = {"database": database} if database else {}
+        flags = flags_of(database=database)
         return forget(folder, customer=customer, older_than=older_than, settings=settings, state=state, **flags)
 
     answer(json, work, _show)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from weitiao.cli.answer import Json, Seed, answer
-from weitiao.cli.support.folder import Folder
+from weitiao.cli.support.folder import Database, Folder, Settings, State
 from weitiao.languages import say
 from weitiao.terminal import echo, print_json
 
@@ -16,14 +16,9 @@ def command(
     folder: Folder,
     host: Annotated[str | None, typer.Option(help=say("Address to listen on; only 127.0.0.1 needs no key."))] = None,
     port: Annotated[int | None, typer.Option(help=say("Port to listen on; 0 takes any free one."))] = None,
-    settings: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help=say("TOML file of settings (default: its server.toml).")),
-    ] = None,
-    state: Annotated[
-        str | None, typer.Option(metavar="DIR", help=say("Folder of the conversations (default: the project's)."))
-    ] = None,
-    database: Annotated[str | None, typer.Option(metavar="URL", help=say("Their database, if not in a file."))] = None,
+    settings: Settings = None,
+    state: State = None,
+    database: Database = None,
     embed: Annotated[
         list[str] | None, typer.Option(metavar="ORIGIN", help=say("Whose pages may hold the widget; may be repeated."))
     ] = None,
