@@ -1508,7 +1508,7 @@ CHINESE: dict[str, str] = {
     "line {line}: {word} is neither yes nor no": "第 {line} 行：{word} 既不是“是”也不是“否”",
     "{path} has {count} fault(s):": "{path} 有 {count} 处问题：",
     "{path}: expected the columns text and intent, each intent one of the project's.": "{path}：应有 text 和 intent 两列，且每个意图都是项目中的意图。",
-    "{path}: none of {count} lines holds a customer's message. Expected on each line a message {{\"conversation\", \"author\", \"text\", \"time\"}} or a conversation {{\"id\", \"messages\": […]}}.\n{problems}": "{path}：{count} 行中没有一行含有客户的消息。每行应为一条消息 {{\"conversation\", \"author\", \"text\", \"time\"}} 或一段对话 {{\"id\", \"messages\": […]}}。\n{problems}",
+    '{path}: none of {count} lines holds a customer\'s message. Expected on each line a message {{"conversation", "author", "text", "time"}} or a conversation {{"id", "messages": […]}}.\n{problems}': '{path}：{count} 行中没有一行含有客户的消息。每行应为一条消息 {{"conversation", "author", "text", "time"}} 或一段对话 {{"id", "messages": […]}}。\n{problems}',
     "expected a JSON object": "应为一个 JSON 对象",
     "the author {author} is neither customer nor agent": "作者 {author} 既不是客户也不是客服",
     "no text: expected one of {names}": "没有文本：应有以下之一：{names}",
