@@ -270,13 +270,15 @@ class Platforms:
         self.taken.append(Taken(path, query, headers, json.loads(raw or b"{}"), raw))
         return 200, {"ok": True} if "/telegram/" in path else {"errcode": 0} if "/hook" not in path else {}
 
-    def wait(self, count: int = 1, seconds: float = 10.0) -> list[Taken]:
-        """What was taken, once it is ``count``."""
+    def wait(self, count: int = 1, seconds: float = 20.0, **wanted: Any) -> list[Taken]:
+        """What was taken, or those whose body has what is ``wanted``, once it is ``count``."""
         until = time.monotonic() + seconds
-        while len(self.taken) < count and time.monotonic() < until:
+        while True:
+            found = [each for each in self.taken if wanted.items() <= each.body.items()]
+            if len(found) >= count or time.monotonic() > until:
+                assert len(found) >= count, f"{len(found)} of {count} came"
+                return found
             time.sleep(0.02)
-        assert len(self.taken) >= count, f"{len(self.taken)} of {count} came"
-        return self.taken
 
     def close(self) -> None:
         self.server.shutdown()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +17,11 @@ from typer.testing import CliRunner
 
 from weitiao.apps.support import desk
 from weitiao.apps.support.desk import BOT, Outcome, Said
-from weitiao.apps.support.forgetting import forget
+from weitiao.apps.support.forgetting import forget, keep_no_longer
 from weitiao.apps.support.learning.heard import Heard
-from weitiao.apps.support.learning.origins import note_origins
+from weitiao.apps.support.learning.origins import note_origins, only_from
 from weitiao.apps.support.learning.written import with_examples
+from weitiao.apps.support.project import read_project
 from weitiao.cli import app
 from weitiao.errors import RecipeError
 from weitiao.store import Store, audit, open_store
@@ -84,6 +89,28 @@ def test_what_is_old_is_forgotten(project: Path) -> None:
         found = CliRunner().invoke(app, ["support", "forget", str(project), "--older-than", "90d", "--json"])
         assert json.loads(found.stdout) == {"conversations": 1, "examples": 0}
         assert [each["id"] for each in desk.inbox(store, ("bot",))] == [new]
+
+
+def test_a_server_forgets_by_itself_what_is_old(project: Path) -> None:
+    file = project / "support.toml"
+    file.write_text("keep_days = 30\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
+    with open_store(project / "support.db") as store:
+        old, new = spoken(store, "1", "long ago", days=31), spoken(store, "2", "lately", days=29)
+        note_origins(project, [Heard("long ago", "asked", old)])
+
+        async def work(function: Callable[..., Any], *given: Any, **named: Any) -> Any:
+            return function(*given, **named)
+
+        service = SimpleNamespace(store=store, bot=SimpleNamespace(project=read_project(project)), work=work)
+
+        async def hour() -> None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(keep_no_longer(service), 1)  # type: ignore[arg-type]
+
+        asyncio.run(hour())
+        assert [each["id"] for each in desk.inbox(store, ("bot",))] == [new]
+        assert only_from(project, [old], ["long ago"]) == set()
+        assert audit.latest(store)[0]["actor"] == "keep_days"
 
 
 def test_nothing_is_forgotten_by_a_slip(project: Path) -> None:

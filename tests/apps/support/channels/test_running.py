@@ -75,8 +75,8 @@ def test_a_customer_is_answered_on_their_channel_and_once(
     there.wait()
     assert running[0].post(post).status_code == 200  # the platform sends it again
     time.sleep(1.5)
-    assert [each.path for each in there.taken] == [PATHS[name]]
-    assert there.taken[0].text
+    (taken,) = [each for each in there.taken if each.path == PATHS[name]]
+    assert taken.text
 
 
 @pytest.mark.parametrize("name", ["wecom", "feishu"])
@@ -99,7 +99,7 @@ def test_what_a_platform_can_t_take_now_is_sent_again(
 ) -> None:
     there.answers.append(answer)
     running[0].post(platforms.telegram("hello", person=700 + answer[0]))
-    assert len(there.wait(1)) == 1
+    assert len(there.wait(1, chat_id=700 + answer[0])) == 1
 
 
 def test_a_killed_server_goes_on_where_it_was(running: list[RunningDesk], there: Platforms, project: Path) -> None:
@@ -111,33 +111,32 @@ def test_a_killed_server_goes_on_where_it_was(running: list[RunningDesk], there:
     running[0].stop(signal.SIGKILL)
     running[0] = RunningDesk(project, platforms.SECRETS, messages_per_minute=1000)
     assert all(running[0].post(post).status_code == 200 for post in posts)
-    there.wait(3, 20)
+    for number in range(3):
+        there.wait(1, chat_id=1000 + number)
     time.sleep(1.5)
-    assert sorted(each.body["chat_id"] for each in there.taken) == [1000, 1001, 1002]
+    assert [len(there.wait(1, chat_id=1000 + number)) for number in range(3)] == [1, 1, 1]
 
 
 def test_the_firm_s_own_desk_is_told_and_answers(running: list[RunningDesk], there: Platforms, project: Path) -> None:
     running[0].post(platforms.telegram("hello", person=55))
-    there.wait(1)
+    there.wait(1, chat_id=55)
     running[0].post(platforms.telegram("I want to talk to a person", person=55))
-    there.wait(3)  # "a person takes over", and the desk's own
-    desk = next(each for each in there.taken if each.path == "/desk")
+    there.wait(2, chat_id=55)
+    (desk,) = there.wait(1, event="hand_over")
     stamp = desk.headers["X-Weitiao-Timestamp"]
     signed = hmac.new(platforms.SECRETS["DESK_SECRET"].encode(), f"{stamp}.".encode() + desk.raw, hashlib.sha256)
     assert desk.headers["X-Weitiao-Signature"] == f"sha256={signed.hexdigest()}"
     assert desk.body["event"] == "hand_over"
     assert [each["author"] for each in desk.body["messages"]] == ["customer", "bot", "customer", "bot", "note"]
     running[0].post(platforms.telegram("are you there?", person=55))
-    there.wait(4)
-    told = there.taken[-1].body
-    assert (told["event"], [each["text"] for each in told["messages"]]) == ("message", ["are you there?"])
+    (told,) = there.wait(1, event="message")
+    assert [each["text"] for each in told.body["messages"]] == ["are you there?"]
     name = desk.body["conversation"]["id"]
     with running[0].client() as client:
         assert client.post(f"/v1/agent/conversations/{name}/take").status_code == 200
         said = client.post(f"/v1/agent/conversations/{name}/messages", json={"text": "Yes, here I am."})
         assert said.status_code == 200, said.text
-    there.wait(5)
-    assert (there.taken[-1].path, there.taken[-1].text) == (PATHS["telegram"], "Yes, here I am.")
+    assert there.wait(3, chat_id=55)[-1].text == "Yes, here I am."
 
 
 def test_an_answer_waits_until_dingtalk_s_customer_opens_a_new_session(

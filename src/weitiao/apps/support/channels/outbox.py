@@ -66,7 +66,7 @@ class Outbox:
             while True:
                 self._wake.clear()
                 try:
-                    found = await asyncio.to_thread(self._due)
+                    found = await asyncio.to_thread(self._due, list(self._under_way))
                 except StoreError as error:
                     log.error("what is to be handed on can't be read", extra={"error": str(error)})
                     found = []
@@ -86,8 +86,7 @@ class Outbox:
             await asyncio.wait(list(self._under_way.values()))
         await self._line.close()
 
-    def _due(self) -> list[Due]:
-        busy = set(self._under_way)
+    def _due(self, busy: Collection[tuple[str, str]]) -> list[Due]:
         room = AT_ONCE - len(busy)
         found = to_customers(self._store, list(self._channels), [name for name, to in busy if to == TO_CUSTOMER], room)
         if self._desk:
