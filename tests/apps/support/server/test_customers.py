@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -152,14 +153,12 @@ def test_events_tell_what_others_say_and_go_on_where_they_broke_off(
 def test_a_conversation_isn_t_followed_by_any_number(start: Start) -> None:
     running = start()
     client, path = running.begin()
-    opened: list[Any] = []
-    for _ in range(events.STREAMS):
-        stream = client.stream("GET", f"{path}/events")
-        next(stream.__enter__().iter_lines())
-        opened.append(stream)
-    assert client.get(f"{path}/events").status_code == 429
-    for stream in opened:
-        stream.__exit__(None, None, None)
+    with ExitStack() as opened:
+        lines = []  # kept: one that is forgotten closes its stream
+        for _ in range(events.STREAMS):
+            lines.append(opened.enter_context(client.stream("GET", f"{path}/events")).iter_lines())
+            next(lines[-1])
+        assert client.get(f"{path}/events").status_code == 429
     for _ in range(100):
         if not len(running.service.watch):  # who left is forgotten
             break

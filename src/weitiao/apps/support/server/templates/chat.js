@@ -5,16 +5,22 @@
   const [log, text, person, anew, state] = ["log", "text", "person", "anew", "state"].map(at);
   const framed = window.parent !== window;
   const title = document.title;
-  // The conversation outlives the page; what isn't sent yet belongs to this tab. A browser may refuse to keep either.
+  // The conversation outlives the page; what isn't sent yet belongs to this tab. A browser that keeps nothing for frames
+  // of other sites leaves it to the page around us, which is one of those that may hold us.
+  const refused = (() => { try { return !localStorage; } catch { return framed; } })();
+  let recalled = {};
   const kept = (storage, name) => ({
-    get: () => { try { return JSON.parse(storage().getItem(name)); } catch { return null; } },
-    set: (value) => { try { storage().setItem(name, JSON.stringify(value)); } catch { /* then for this page alone */ } },
+    get: () => { try { return refused ? recalled[name] ?? null : JSON.parse(storage().getItem(name)); } catch { return null; } },
+    set: (value) => {
+      if (refused) parent.postMessage({ weitiao: "keep", name, value }, "*");
+      else try { storage().setItem(name, JSON.stringify(value)); } catch { /* then for this page alone */ }
+    },
   });
   const keptConversation = kept(() => localStorage, "weitiao.conversation");
   const keptPending = kept(() => sessionStorage, "weitiao.pending");
 
-  let conversation = keptConversation.get();
-  const pending = keptPending.get() || []; // {id, text, person}
+  let conversation = null;
+  const pending = []; // {id, text, person}
   const shown = new Map(); // number -> element
   const bubbles = new Map(); // id of what is pending -> element
   let last = 0, status = "bot", following = null, pumping = false, hidden = false, writing = null;
@@ -325,15 +331,23 @@
     addEventListener("message", (event) => {
       if (event.source !== parent || !event.data) return;
       if (event.data.weitiao === "hidden") hidden = true;
+      if (event.data.weitiao === "recalled") { recalled = event.data.values; start(); }
       if (event.data.weitiao === "shown") { hidden = false; document.title = title; settle(); }
     });
   }
 
-  anew.hidden = !conversation;
-  if (conversation) {
-    log.setAttribute("aria-busy", "true"); // what was said before isn't news
-    follow();
+  function start() {
+    conversation = keptConversation.get();
+    pending.push(...(keptPending.get() || []));
+    anew.hidden = !conversation;
+    if (conversation) {
+      log.setAttribute("aria-busy", "true"); // what was said before isn't news
+      follow();
+    }
+    pending.forEach(sketch);
+    pump();
   }
-  pending.forEach(sketch);
-  pump();
+
+  if (refused) parent.postMessage({ weitiao: "recall" }, "*");
+  else start();
 })();

@@ -51,6 +51,16 @@
 
   let frame = null;
 
+  // Of the chat, where the browser lets a frame of another site keep nothing.
+  function kept(values) {
+    try {
+      if (values) localStorage.setItem("weitiao.support", JSON.stringify(values));
+      return JSON.parse(localStorage.getItem("weitiao.support")) || {};
+    } catch {
+      return {};
+    }
+  }
+
   function show(open) {
     if (open && !frame) {
       frame = document.createElement("iframe");
@@ -73,8 +83,11 @@
   button.addEventListener("click", () => show(!frame || frame.hidden));
   addEventListener("message", (event) => {
     if (!frame || event.origin !== origin || event.source !== frame.contentWindow) return;
-    if (event.data && event.data.weitiao === "close") show(false);
-    if (event.data && event.data.weitiao === "unread" && frame.hidden) {
+    const { weitiao: wish, name, value } = event.data || {};
+    if (wish === "close") show(false);
+    if (wish === "keep") kept({ ...kept(), [name]: value });
+    if (wish === "recall") frame.contentWindow.postMessage({ weitiao: "recalled", values: kept() }, origin);
+    if (wish === "unread" && frame.hidden) {
       button.dataset.unread = "";
       label.textContent = words.unread;
     }
