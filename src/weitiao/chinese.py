@@ -962,9 +962,9 @@ CHINESE: dict[str, str] = {
     "Contents": "目录",
     "Made by weitiao. This page needs no network.": "由 weitiao 生成。本页无需联网即可查看。",
     # report/plots.py
+    "Questions surely understood": "确信理解的问题",
     "Wrong answers by the share that is answered": "答错比例随回答比例的变化",
     "budget {share}": "预算 {share}",
-    "Questions answered": "回答的问题",
     "Bars": "条形图",
     "Predicted label": "预测标签",
     "True label": "真实标签",
@@ -1448,6 +1448,8 @@ CHINESE: dict[str, str] = {
     "{folder} has no model to go back to.": "{folder} 没有可以退回的模型。",
     "Learning {intents} intents from {examples} examples": "正在从 {examples} 个例句学习 {intents} 个意图",
     # apps/support/training_page.py
+    "Surely": "确信",
+    "Surely understood": "确信理解",
     "asked to say it otherwise": "请客户换个说法",
     "Mostly taken for": "多被当作",
     "{count} intents have fewer than {few} examples in a language: write more.": "有 {count} 个意图在某种语言中的例句少于 {few} 个：请补充。",

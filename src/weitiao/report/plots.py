@@ -259,8 +259,8 @@ def learning_curves(
 
 
 def risk_coverage(points: Sequence[tuple[float, float]], budget: float, chosen: tuple[float, float]) -> Markup:
-    """The wrong share of all questions over the answered one as the threshold falls, both as (answered, wrong)
-    ``points``; the ``budget`` as a line, and the threshold that was ``chosen`` as a ring.
+    """The wrong share of all questions over that above the threshold as this falls, both as (above, wrong) ``points``;
+    the ``budget`` as a line, and the threshold that was ``chosen`` as a ring.
     """
     size = (560.0, 320.0)
     top = max([2 * budget, chosen[1] * 1.3, *(wrong for _, wrong in points)]) * 1.05
@@ -273,7 +273,7 @@ def risk_coverage(points: Sequence[tuple[float, float]], budget: float, chosen: 
         axes.plot([point[0] for point in points], [point[1] for point in points], color=ACCENT, linewidth=1.8)
         axes.plot([chosen[0]], [chosen[1]], "o", color=INK, markersize=9, markerfacecolor="none", markeredgewidth=1.6)
         axes.annotate(f"{chosen[0]:.1%}", chosen, (-8, 10), ha="right", **above)
-        axes.set(xlim=(0, 1), ylim=(0, top), xlabel=say("Questions answered"), ylabel=say("Answered wrongly"))
+        axes.set(xlim=(0, 1), ylim=(0, top), xlabel=say("Questions surely understood"), ylabel=say("Answered wrongly"))
         axes.grid(axis="y")
         axes.tick_params(length=0)
         axes.yaxis.set_label_coords(-0.11, 0.5)

@@ -87,7 +87,10 @@ def _told(turns: Sequence[dict[str, Any]]) -> list[str]:
     return [
         line
         for turn in turns
-        for line in (f"  > {turn['says']}", *(f"    {reply['text']}" for reply in turn["replies"]))
+        for line in (
+            f"  > {turn['says']}",
+            *(f"    {reply['text']}".replace("\n", "\n    ") for reply in turn["replies"]),
+        )
     ]
 
 

@@ -15,10 +15,11 @@ Judged = Sequence[Mapping[str, Any]]
 
 
 def expected(bot: Bot, judged: Judged) -> dict[str, float]:
-    """Shares of the ``judged`` questions (`train_intents`): answered from a template, "looked_up" in the documents,
-    "asked_back" with a short choice, and "unclear", asked to say it otherwise; too many of these in a row are handed
-    over.
+    """Shares of the ``judged`` questions (`train_intents`) that are the firm's: answered from a template, "looked_up"
+    in the documents, "asked_back" with a short choice, and "unclear", asked to say it otherwise; too many of these in
+    a row are handed over.
     """
+    judged = [each for each in judged if not bot.project.intents[each["intent"]].not_ours]
     unsure = [each for each in judged if not (each["sure"] and _answered(bot, each))]
     some = unsure[:: max(1, -(-len(unsure) // LOOKED_UP))]
     counts = Counter(_becomes(bot, each) for each in some)

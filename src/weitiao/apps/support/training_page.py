@@ -105,7 +105,9 @@ def _risk(found: Found, judged: Judged) -> Markup:
             (percent(budget), percent(float(sent.mean())), percent(float((sent & ~right).mean())),
              f"{chosen.threshold:.3f}", shown)
         )  # fmt: skip
-    columns = (say("Budget"), say("Answered"), say("Answered wrongly"), say("Threshold"), say("Shown to be kept"))
+    columns = (
+        say("Budget"), say("Surely understood"), say("Answered wrongly"), say("Threshold"), say("Shown to be kept"),
+    )  # fmt: skip
     return page.join(
         page.figure(
             plot,
@@ -172,7 +174,7 @@ def _intents(project: Project, judged: Judged) -> Markup:
     spoken = {"zh": say("Chinese"), "en": say("English")}
     columns = (
         say("Intent"), *(say("Examples, {language}", language=spoken[each]) for each in languages),
-        say("Understood"), say("Answered"), say("Mostly taken for"),
+        say("Understood"), say("Surely"), say("Mostly taken for"),
     )  # fmt: skip
     numeric = range(1, len(languages) + 3)
     told = (
