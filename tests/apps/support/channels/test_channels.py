@@ -189,6 +189,12 @@ def test_in_a_group_another_conversation_is_led(channels: dict[str, Channel]) ->
         assert among.customer.startswith(f"{alone.customer}#")
 
 
+def test_a_sender_may_number_each_customer_s_messages_anew(channels: dict[str, Channel]) -> None:
+    found = [read(channels["webhook"], platforms.webhook(person=person, given="1")) for person in ("ann", "bob", "ann")]
+    ann, bob, again = (each.proof for each in found if isinstance(each, Received))
+    assert ann == again != bob
+
+
 def test_a_long_text_is_cut_where_a_line_or_a_word_ends() -> None:
     assert pieces("short", 10) == ["short"]
     assert pieces("one two three", 8) == ["one two ", "three"]
