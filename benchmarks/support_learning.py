@@ -7,7 +7,7 @@ questions; the traffic is the hidden intents' training questions and the last qu
 doesn't answer of it is grouped (`weitiao.group_questions`), and a person is played who reads the groups: one of which
 at least half ask the same gets that name, with all its questions, and any other is not accepted. Then all is learned
 anew. TEST, with all intents, is asked before and after, and nothing is chosen by it; what the method was chosen by are
-other draws, of TRAIN alone (docs/decisions/0023).
+other draws, of TRAIN alone (docs/decisions/0024).
 
 A hidden intent is recovered where one group is four fifths of it or more and holds half of its questions that weren't
 answered or more. Without tables BANKING77 is read, found through WEITIAO_DATA. Prints one JSON object last, and writes
@@ -45,6 +45,7 @@ class Remembering:
         self.name, self.sha256 = self._encode.name, self._encode.sha256
 
     def __call__(self, texts: list[str]) -> np.ndarray:
+        """Vectors of ``texts``."""
         new = [text for text in dict.fromkeys(texts) if text not in self._seen]
         if new:
             self._seen.update(zip(new, self._encode(new), strict=True))

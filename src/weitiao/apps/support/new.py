@@ -15,6 +15,10 @@ IGNORED = """\
 /models/
 /cache/
 /report.html
+/origins.json
+/*.set-aside.jsonl
+/inbox.yaml
+/reports/
 /support.db*
 /*.undone
 """

@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from weitiao.apps.support.learning.audit import AUDIT, REPORTS, forget_sampled
 from weitiao.apps.support.learning.compared import compare
 from weitiao.apps.support.learning.inbox import INBOX, inbox_of
 from weitiao.apps.support.learning.origins import drop_origins, only_from
@@ -93,8 +94,8 @@ def told(compared: dict[str, Any]) -> str:
 
 
 def forget_learned(folder: str | PathLike[str], conversations: Collection[str]) -> int:
-    """Take what came from these conversations alone out of the project's examples, its models and its inbox; how many
-    examples they were.
+    """Take what came from these conversations alone out of the project's examples, its models and its inbox, and their
+    answers out of the samples to be judged; how many examples they were.
     """
     project = read_project(folder)
     said = (project.folder / INTENTS).read_bytes()
@@ -110,6 +111,8 @@ def forget_learned(folder: str | PathLike[str], conversations: Collection[str]) 
         _put_in_force(project, after, said, text, None, 0)
         forget_old(after, kept=0)
         (project.folder / f"{INTENTS}.undone").unlink(missing_ok=True)
+    for sample in (project.folder / REPORTS).glob(f"*/{AUDIT}"):
+        forget_sampled(sample, conversations)
     drop_origins(project.folder, conversations)
     return count
 

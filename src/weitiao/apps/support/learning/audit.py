@@ -7,7 +7,7 @@ of Wilson (1927).
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from weitiao.data.write import open_writer
 from weitiao.errors import DataError, require
 from weitiao.languages import say
 
+REPORTS, AUDIT = "reports", "audit.csv"
 SAMPLE = 200
 COLUMNS = ("conversation", "number", "channel", "question", "answer", "intent", "source", "right")
 YES = ("yes", "y", "1", "true", "right", "是", "对", "正确")
@@ -33,6 +34,16 @@ def write_sample(path: Path, turns: Iterable[Turn], seed: int = 0, most: int = S
     with open_writer(path, COLUMNS, bom=True, for_reading=True) as file:
         file.write([_row(sent[place]) for place in drawn])
     return len(drawn)
+
+
+def forget_sampled(path: Path, conversations: Collection[str]) -> None:
+    """Take the rows of these conversations out of a sample, what was judged of the others stays."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    kept = [row for row in rows if (row.get("conversation") or "").lstrip("'") not in conversations]
+    if len(kept) < len(rows):
+        with open_writer(path, [*rows[0]], bom=True) as writer:
+            writer.write([{**row} for row in kept])
 
 
 def read_judged(path: str | PathLike[str]) -> list[bool]:

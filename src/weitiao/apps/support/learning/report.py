@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from weitiao.apps.support.learning.audit import read_judged, write_sample, wrong_share
+from weitiao.apps.support.learning.audit import AUDIT, REPORTS, read_judged, write_sample, wrong_share
 from weitiao.apps.support.learning.heard import unanswered
 from weitiao.apps.support.learning.inbox import still_open
 from weitiao.apps.support.learning.proposals import propose, summed
@@ -21,10 +21,9 @@ from weitiao.apps.support.project import Project
 from weitiao.apps.support.server.serve import open_desk, settings_of
 from weitiao.apps.support.trained import open_bot
 from weitiao.errors import OutputError, RecipeError
-from weitiao.languages import say
+from weitiao.languages import current, say
 from weitiao.progress import seconds_of
 
-REPORTS, AUDIT = "reports", "audit.csv"
 OUTCOMES = (ANSWERED, ASKED_BACK, HANDED_OVER)
 TOP = 10
 
@@ -140,4 +139,5 @@ def _moment(given: str, zone: ZoneInfo, now: float, *, after: bool = False) -> f
 
 
 def _name(project: Project) -> str:
-    return next(iter(project.settings.name.values()))
+    names = project.settings.name
+    return next((name for language, name in names.items() if language == current()), next(iter(names.values())))

@@ -26,7 +26,7 @@ def report_page(found: Mapping[str, Any], name: str) -> str:
     return page.page(
         say("Customer service: {name}", name=name),
         sections,
-        subtitle=say("{since} to {until}", since=found["since"], until=found["until"]),
+        subtitle=say("{since} to {until}", **{name: found[name][:16].replace("T", " ") for name in ("since", "until")}),
     )
 
 

@@ -3,7 +3,7 @@
 Questions of one intent differ in ways that say nothing of what is asked: wording, length, politeness, language. The
 examples of the known intents show these ways; directions in which they spread within an intent are shortened
 (within-class covariance normalisation, Hatch et al. 2006, with the shrinkage of Ledoit & Wolf 2004). Each language is
-seen from its own middle. What was measured of it stands in docs/decisions/0023.
+seen from its own middle. What was measured of it stands in docs/decisions/0024.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ UNTAUGHT_CUT, TAUGHT_CUT = 0.8, 0.9
 REHEARSALS = 6
 PRETENDED, MOST_PRETENDED, BYSTANDERS = 0.25, 10, 0.15  # intents that are taken for new ones; other questions' share
 ENOUGH = 8  # intents, to rehearse with
+MANY = 300  # questions, whose own middle weighs as much as that of the known examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,14 @@ class Space:
 
 
 def middles(vectors: Vectors, chinese: Marks, known: Known | None = None) -> Vectors:
-    """For each of ``vectors`` the mean of those in its language; half way to that of the ``known`` examples where there
-    are any, so that questions that are all of one meaning keep it.
+    """For each of ``vectors`` the mean of those in its language; where they are few, nearly that of the ``known``
+    examples, so that questions that are all of one meaning keep it.
     """
     found = means(vectors, chinese, chinese)
-    return (found + means(known.vectors, known.chinese, chinese)) / 2 if known else found
+    if known is None:
+        return found
+    own = len(vectors) / (len(vectors) + MANY)
+    return own * found + (1 - own) * means(known.vectors, known.chinese, chinese)
 
 
 def means(vectors: Vectors, chinese: Marks, wanted: Marks) -> Vectors:
