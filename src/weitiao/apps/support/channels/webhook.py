@@ -34,7 +34,7 @@ class Webhook(Channel):
             told = json.loads(incoming.body)
         except (ValueError, RecursionError):
             raise ForgedError from None
-        given = usable(known(told, "id"))
+        given, customer = usable(known(told, "id")), usable(known(told, "customer"))
         proof = hashlib.sha256(f"{customer}\0{given}".encode()).hexdigest()  # a sender may count for each customer anew
         return Received(customer, known(told, "text"), given, proof, {"to": customer})
 
