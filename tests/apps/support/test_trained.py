@@ -6,7 +6,9 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from weitiao.apps.support.bot import Bot
 from weitiao.apps.support.project import INTENTS, Project, read_project
 from weitiao.apps.support.trained import KEPT, forget_old, learn, model_of, open_bot, replace_intents, roll_back
 from weitiao.errors import OutputError
+from weitiao.files import claimed
 
 SETTINGS = 'name = {en = "Lantern", zh = "灯笼"}'
 HOURS = """
@@ -112,7 +115,7 @@ def test_only_the_newest_are_kept_and_the_one_in_force(mine: Path) -> None:
 
 
 def killed_at(line: int, work: Callable[[], object]) -> bool:
-    """Whether ``work``, done in a process of its own, was killed before it ran the given line of trained.py (from 1)."""
+    """Whether ``work``, done in a process of its own, was killed before that line (from 1) which it ran of trained.py."""
     child = os.fork()
     if child == 0:
         left = [line]
@@ -178,3 +181,18 @@ def test_a_kill_between_any_two_lines_leaves_a_model_in_force(
             assert not [path.name for path in (folder / "models").iterdir() if not path.name.isdecimal()]
         shutil.rmtree(folder)
     assert line > 30
+
+
+def test_a_second_process_waits_and_finds_the_work_done(mine: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    project = read_project(mine)
+    done = mine / "models" / "0001"
+    away = done.rename(mine / "away")
+    with ThreadPoolExecutor(1) as other:
+        with claimed(mine / "models"):
+            opened = other.submit(open_bot, mine)
+            while "Another process is learning" not in capfd.readouterr().err:
+                assert not opened.done()
+                time.sleep(0.05)
+            away.rename(done)
+        assert opened.result().project == project
+    assert [path.name for path in (mine / "models").iterdir()] == ["0001"]

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import count
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -149,12 +150,14 @@ def _learned(project: Project, minutes: float | None, seed: int, written: bytes 
 def _alone(project: Project) -> Iterator[None]:
     """While no other process changes the project's models; what killed ones left is gone."""
     place = project.folder / MODELS
-    while True:
+    for attempt in count():
         with refusals_told(place), suppress(BlockingIOError), claimed(place):
             for left in (*place.glob(".new"), *place.glob(".[0-9]*")):
                 shutil.rmtree(left, ignore_errors=True)
             yield
             return
+        if not attempt:
+            tell(say("Another process is learning {folder}; waiting for it.", folder=project.folder))
         time.sleep(PAUSE)
 
 

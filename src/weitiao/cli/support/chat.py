@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from io import TextIOWrapper
 from typing import Any
 
 import typer
@@ -30,7 +31,9 @@ def command(folder: Folder, seed: Seed = 0, json: Json = False) -> None:
 
 
 def _messages() -> Iterator[str]:
-    """Line by line, from a person or a pipe."""
+    """Line by line, from a person or a pipe; what is no text becomes a sign of that."""
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
     while True:
         if sys.stdin.isatty():
             print("> ", end="", file=sys.stderr, flush=True)
