@@ -115,7 +115,7 @@ def test_only_the_newest_are_kept_and_the_one_in_force(mine: Path) -> None:
 
 
 def killed_at(line: int, work: Callable[[], object]) -> bool:
-    """Whether ``work``, done in a process of its own, was killed before that line (from 1) which it ran of trained.py."""
+    """Whether ``work``, done in a process of its own, was killed before the given line (from 1) of trained.py."""
     child = os.fork()
     if child == 0:
         left = [line]
