@@ -20,6 +20,9 @@ IGNORED = """\
 /inbox.yaml
 /reports/
 /support.db*
+/inbox.yaml
+/origins.json
+/reports/
 /*.undone
 """
 
