@@ -168,7 +168,8 @@ def versions(store: Store, conversations: Collection[str]) -> dict[str, int]:
 
     from weitiao.store.tables import Conversation
 
-    names, found = list(conversations), {}
+    names = list(conversations)
+    found: dict[str, int] = {}
     with store.read() as session:
         for start in range(0, len(names), 500):
             some = select(Conversation.id, Conversation.turns).where(Conversation.id.in_(names[start : start + 500]))
