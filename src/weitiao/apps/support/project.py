@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from weitiao.apps.support.channels import Channels, Webhook
+from weitiao.apps.support.compose.settings import Compose
 from weitiao.apps.support.lines import read_yaml
 from weitiao.apps.support.text import plain
 from weitiao.errors import ProjectError, RecipeError
@@ -95,11 +96,12 @@ class Settings(_Part):
     keep_days: float | None = Field(default=None, gt=0)  # after which a conversation is forgotten
     channels: Channels = Channels()
     desk: Webhook | None = None  # the firm's own, told of hand-overs
+    compose: Compose | None = None  # the language model that answers from documents, where there is one
 
     def check_secrets(self) -> None:
-        """Raise `RecipeError` with every secret of the channels and the desk that isn't there."""
-        parts = {f"channels.{name}": channel for name, channel in self.channels.opened().items()}
-        parts |= {"desk": self.desk} if self.desk else {}
+        """Raise `RecipeError` with every secret of the channels, the desk and the model that isn't there."""
+        parts: dict[str, Any] = {f"channels.{name}": channel for name, channel in self.channels.opened().items()}
+        parts |= {name: part for name, part in (("desk", self.desk), ("compose", self.compose)) if part}
         faults = [f"{SETTINGS}: {name}: {problem}" for name, part in parts.items() for problem in part.missing()]
         if faults:
             raise RecipeError("\n".join(faults))

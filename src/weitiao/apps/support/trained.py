@@ -49,12 +49,14 @@ def open_bot(
     """
     project = read_project(folder)
     intents, encode = _opened(project)
-    index = None
+    index = composer = None
     if documents and project.documents.is_dir():
+        from weitiao.apps.support.compose.composer import open_composer
         from weitiao.index import open_index
 
         index = open_index(project.documents, project.folder / CACHE, encode)
-    return Bot(project, intents, index, clock or firm_clock(project), Spelling(project.words()))
+        composer = open_composer(project, index, encode)
+    return Bot(project, intents, index, clock or firm_clock(project), Spelling(project.words()), composer)
 
 
 def learn(
