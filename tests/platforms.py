@@ -225,12 +225,13 @@ class Taken:
 
 
 class Platforms:
-    """A server that answers as the platforms do; ``answers`` are given first, as (status, JSON)."""
+    """A server that answers as platforms and a language model do; ``answers`` are given first, as (status, JSON)."""
 
     def __init__(self) -> None:
         self.taken: list[Taken] = []
         self.answers: list[tuple[int, Any]] = []
         self.lent = 0
+        self.composes = "NO ANSWER"  # what a language model says
         ours = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -265,6 +266,8 @@ class Platforms:
             name = f"lent-{self.lent}"
             told = {"access_token": name, "tenant_access_token": name, "expires_in": 7200, "expire": 7200}
             return 200, {"errcode": 0, "code": 0, **told}
+        if path.endswith("/chat/completions"):
+            return 200, {"choices": [{"message": {"content": self.composes}, "finish_reason": "stop"}]}
         if self.answers:
             return self.answers.pop(0)
         self.taken.append(Taken(path, query, headers, json.loads(raw or b"{}"), raw))

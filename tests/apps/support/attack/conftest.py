@@ -24,7 +24,7 @@ def attacked(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     add_hostile_documents(folder / "documents", folder.parent / "outside.md")
     there = Platforms()
     with (folder / "support.toml").open("a", encoding="utf-8") as file:
-        file.write(platforms.settings(there.api))
+        file.write(platforms.settings(there.api) + f'[compose]\nmodel = "hostile"\nendpoint = "{there.api}/v1"\n')
     with open_store(folder / "support.db") as store:
         agent = keys.add(store, "an agent", ["agent"])["key"]
         other = keys.add(store, "another program", ["predict", "metrics"])["key"]
