@@ -86,6 +86,7 @@ def guarded(
     listener.listen(BACKLOG)
     told = {"folder": str(folder), "settings": settings.model_dump(mode="json"), "state": state}
     began, serving, stopping = time.monotonic(), _Worker(told, listener), threading.Event()
+    found: dict[str, Any] = {"requests": 0}
 
     def stop(number: int, _: object) -> None:
         stopping.set()
@@ -96,16 +97,21 @@ def guarded(
     try:
         while True:
             answers = serving.go()
-            if answers is None and not stopping.is_set():
+            if answers is None and "url" in found and not stopping.is_set():  # the spare couldn't load what there was
+                serving = _Worker(told, listener)
+                answers = serving.go()
+            if stopping.is_set() and answers is None:
+                return {**found, "seconds": time.monotonic() - began}
+            if answers is None:
                 raise OutputError(say("The process that answers ended before it did. Its log says why."))
             log.info("answering", extra={"pid": serving.process.pid})
-            if ready and answers:
+            if ready and "url" not in found:
                 ready(answers)
-                ready = None
+            found["url"] = answers["url"]
             spare = _Worker(told, listener)
             last = serving.end()
             if stopping.is_set() or last is not None:
-                return {**(answers or {}), **(last or {}), "seconds": time.monotonic() - began}
+                return {**found, **(last or {}), "seconds": time.monotonic() - began}
             log.error("the process that answered died", extra={"pid": serving.process.pid})
             serving, spare = spare, None
     finally:
