@@ -102,6 +102,7 @@ def test_what_a_platform_can_t_take_now_is_sent_again(
     assert len(there.wait(1, chat_id=700 + answer[0])) == 1
 
 
+@pytest.mark.slow
 def test_a_killed_server_goes_on_where_it_was(running: list[RunningDesk], there: Platforms, project: Path) -> None:
     there.answers += [(503, {})] * 3  # nothing gets through before the kill
     posts = [platforms.telegram("hello", person=1000 + number) for number in range(3)]
