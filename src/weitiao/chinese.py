@@ -1396,6 +1396,7 @@ CHINESE: dict[str, str] = {
     "This was sent by another site's page.": "这是由其他网站的页面发送的。",
     "standby needs a system on which processes share a port; this one doesn't.": "standby 需要进程间可共享端口的系统；本系统不支持。",
     "The process that answers ended before it did. Its log says why.": "负责应答的进程未能启动；原因见日志。",
+    "The database doesn't answer. Come back later.": "数据库没有响应，请稍后再试。",
     "A status is one of {known}.": "状态应为 {known} 之一。",
     "This key may not answer customers: it lacks the scope agent.": "此密钥不能答复客户：缺少 agent 权限。",
     "{firm}: inbox": "{firm}：收件箱",

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from weitiao.apps.support import desk
 from weitiao.apps.support.server import events
 from weitiao.apps.support.server.rates import Rates, address_of
+from weitiao.errors import StoreError
 from weitiao.serving.refusal import Refusal
 
 from .conftest import Start
@@ -227,3 +228,21 @@ def test_two_messages_at_once_are_both_answered(start: Start) -> None:
     kept = client.get(path).json()["messages"]
     assert sorted(each["text"] for each in kept if each["author"] == "customer") == sorted(texts)
     assert all(each.json()["replies"] for each in found)
+
+
+def test_a_database_that_doesn_t_answer_is_told_so_that_the_message_comes_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, path = start().begin()
+    client.get(path)
+
+    def gone(*_: Any, **__: Any) -> None:
+        raise StoreError("the server closed the connection")
+
+    monkeypatch.setattr(desk, "turn", gone)
+    refused = client.post(f"{path}/messages", json={"text": "hello"})
+    assert (refused.status_code, refused.json()["error"]["code"], refused.headers["retry-after"]) == (
+        503,
+        "database",
+        "1",
+    )

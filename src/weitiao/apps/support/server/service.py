@@ -26,6 +26,8 @@ from weitiao.apps.support.server.settings import SupportSettings
 from weitiao.apps.support.server.signs import Sign, sign
 from weitiao.apps.support.server.watch import Watch
 from weitiao.apps.support.trained import open_bot
+from weitiao.errors import StoreError
+from weitiao.languages import say
 from weitiao.serving.access import Access
 from weitiao.serving.refusal import Refusal
 from weitiao.store.keys import hashed
@@ -98,7 +100,7 @@ class SupportService:
     async def work(self, function: Callable[..., Found], *given: Any, **named: Any) -> Found:
         """A call that computes or waits for the database, in a thread and in the caller's language.
 
-        Raises `Refusal` 404 and 409 for what the desk refuses.
+        Raises `Refusal` 404 and 409 for what the desk refuses, 503 where the database doesn't answer.
         """
         context = contextvars.copy_context()
         try:
@@ -109,6 +111,9 @@ class SupportService:
             raise Refusal(404, "conversation", str(error)) from None
         except TakenError as error:
             raise Refusal(409, "closed" if isinstance(error, ClosedError) else "taken", str(error)) from None
+        except StoreError as error:
+            log.error("the database doesn't answer", extra={"why": str(error)})
+            raise Refusal(503, "database", say("The database doesn't answer. Come back later."), 1) from None
 
     async def opens(self, conversation: str, secret: str) -> bool:
         """Whether ``secret`` is the one of this conversation."""
