@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from weitiao.apps.support.compose.facts import facts, lacking, negated, plain, turned_round
+from weitiao.apps.support.compose.facts import denials, facts, lacking, plain, turned_round
 from weitiao.apps.support.compose.orders import MARKUP, orders
+from weitiao.apps.support.slots.numerals import UNITS
 from weitiao.apps.support.text import clauses
 from weitiao.index.passages import sentences
 from weitiao.index.scale import scale_of
@@ -23,8 +25,12 @@ Encode = Callable[[Sequence[str], Any], "NDArray[Any]"]
 # benchmarks/support_compose.py says on what these were chosen; cosines on e5-small's scale
 NEAR, NEAR_PART, NEAR_ACROSS = 0.90, 0.86, 0.88  # to the nearest sentence; of each clause; across languages
 COVERED, COVERED_CHINESE = 0.45, 0.6  # share of the words of each clause that the passages hold
+ALIKE = 0.7  # share of its words from which a sentence repeats another, and a strange word in it is an exchanged one
 LONGEST, MOST = 1200, 5  # characters of a text, and its sentences
-_COMMON = frozenset("的了是在有和就都也可以我们您你会要能将请把被让给对与及或并且而但还再用于从到为则即可上下里中个")
+_COMMON = frozenset(
+    "的了是在有和就都也可以我们您你会要能将请把被让给对与及或并且而但还再用于从到为则即可上下里中个时前后不没未无"
+)
+_WORD = re.compile("[a-z0-9]+(?:['’][a-z]+)?|[\u3400-\u9fff]")
 _CITED = re.compile(r"[\[［【]\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]］】]")
 _AFTER_STOP = re.compile(rf"([.。！!？?])\s*((?:{_CITED.pattern}\s*)+)")
 _QUOTED = re.compile('[“"「『《]([^”"」』》]{2,80})[”"」』》]')
@@ -63,7 +69,8 @@ def check_support(
 
     Faults: "uncited", "no such passage", "markup", "orders" (to a language model), "long", and of what no cited
     passage says: "number", "half", "time", "weekday", "code", "link", "quotation", "name"; "negation" and "opposite"
-    (the nearest sentence says otherwise), "words" (too few are the passages'), "meaning" (no sentence is near).
+    (the nearest sentence says otherwise), "exchanged" (one of their sentences but for a strange word), "words" (too few
+    are the passages'), "meaning" (no sentence is near).
     """
     cited = _cited(text)
     wrong = {
@@ -119,15 +126,32 @@ class _Sentence:
         covered = 1.0 if across else min(_covered(part, passage) for part in self.parts)
         found = [*faults, *sorted({kind for kind, _ in lacking(facts(text), facts(passage))})]
         found += _unknown_names(text, passage, names, known)
-        if negated(text) != negated(nearest):
+        if denials(text) > denials(nearest) or (denials(nearest) and not denials(text)):
             found.append("negation")
         if turned_round(text, nearest):
             found.append("opposite")
+        if not across and _exchanged(text, passage):
+            found.append("exchanged")
         if covered < (COVERED_CHINESE if chinese(text) else COVERED):
             found.append("words")
         if near < (NEAR_ACROSS if across else NEAR) or near_part < NEAR_PART:
             found.append("meaning")
         return Support(text, self.cites, tuple(found), near, near_part, covered, across)
+
+
+def _exchanged(text: str, passage: str) -> bool:
+    """Whether ``text`` repeats a sentence of ``passage`` but for a word that the passage doesn't have."""
+    said, held = _WORD.findall(plain(text)), _terms(passage)
+    for source in sentences(passage):
+        given = _WORD.findall(plain(source))
+        matcher = SequenceMatcher(None, given, said, autojunk=False)
+        if sum(block.size for block in matcher.get_matching_blocks()) < ALIKE * len(said):
+            continue
+        for change, begin, end, start, stop in matcher.get_opcodes():
+            strange = [word for word in said[start:stop] if word not in UNITS and _terms(word) - held]
+            if change == "replace" and strange and any(_terms(word) for word in given[begin:end]):
+                return True
+    return False
 
 
 def _clauses(sentence: str) -> list[str]:

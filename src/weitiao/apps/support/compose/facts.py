@@ -59,7 +59,7 @@ _UNIT = re.compile(
     r"|(?P<yuan>yuan\b|rmb\b|cny\b|元|块|圆|人民币)|(?P<dollar>(?:us )?dollars?\b|usd\b|美元)|(?P<euro>euros?\b|eur\b|欧元)"
     r"|(?P<pound>pounds?\b|gbp\b|英镑)|(?P<degree>degrees?\b|°c?|℃|摄氏度|度)|(?P<inch>inch(?:es)?\b|英寸)"
     r"|(?P<km>kilomet(?:re|er)s?\b|km\b|公里|千米)|(?P<cm>centimet(?:re|er)s?\b|cm\b|厘米)|(?P<mm>mm\b|毫米)"
-    r"|(?P<metre>met(?:re|er)s?\b|m\b|米)|(?P<off>折)|(?P<k>k\b))"
+    r"|(?P<times>times\b|次|遍|下)|(?P<metre>met(?:re|er)s?\b|m\b|米)|(?P<off>折)|(?P<k>k\b))"
 )
 _RANGE = re.compile(r"\s*(?:-|–|—|~|～|to|and|or|至|到|或|、|和)\s*")
 _SAME = ((re.compile(r"\bhalf an hour\b|半个?小时"), "30分钟"), (re.compile(r"\bhalf a year\b|半年"), "6个月"),
@@ -132,9 +132,9 @@ def lacking(claimed: set[Fact], given: set[Fact]) -> set[Fact]:
     return found
 
 
-def negated(text: str) -> bool:
-    """Whether something is denied in ``text``."""
-    return _NEGATED.search(unicodedata.normalize("NFKC", text)) is not None
+def denials(text: str) -> int:
+    """How often something is denied in ``text``."""
+    return len(_NEGATED.findall(unicodedata.normalize("NFKC", text)))
 
 
 def turned_round(text: str, source: str) -> bool:
@@ -174,7 +174,7 @@ def _numbers(text: str) -> Iterator[str]:
         if not unit and unit_after and _RANGE.fullmatch(text, end, begin_after):
             unit = unit_after
         unit_after, begin_after = unit, match.start()
-        if unit or digits not in ("one", "一"):
+        if unit not in ("", "times") or digits not in ("one", "一"):
             yield f"{value:g} {unit}" if value < 1e6 else f"{value:.0f} {unit}"
 
 
