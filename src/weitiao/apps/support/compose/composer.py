@@ -170,6 +170,6 @@ def _written(found: Sequence[Support], passages: Sequence[Passage]) -> Composed:
     parts = []
     for each in found:
         marks = "".join(f"[{places[number]}]" for number in each.cites)
-        said = each.text.rstrip(".!?。！？…")
+        said = each.text.rstrip(".!。！…;；:：")
         parts.append(f"{said} {marks}{each.text[len(said) :]}")
     return Composed(" ".join(parts), tuple(passages[number - 1] for number in cited))
