@@ -237,14 +237,9 @@ class _Turn:
 
     def _besides(self, found: Found) -> list[str]:
         """What else a message asks for that fills a slot."""
-        names = []
-        for part in clauses(self._without([found])):
-            if len(part) < 6:
-                continue
-            guess = self.reading.guess(part)
-            name = guess.ranked[0][0]
-            if guess.sure and name != self.memory.intent and not self.project.intents[name].small_talk:
-                names.append(name)
+        pieces = [part for part in (self.text, *clauses(self.text)) if not self._is_short(self._without([found], part))]
+        tops = [guess.ranked[0][0] for guess in self.reading.guessed(pieces) if guess.sure]
+        names = [name for name in tops if name != self.memory.intent and not self.project.intents[name].small_talk]
         return list(dict.fromkeys(names))[: MOST_AT_ONCE - 1]
 
     def _go_on(self) -> bool:
@@ -259,13 +254,12 @@ class _Turn:
         if not found:
             return going_on and self._ask_other(intent)
         rest = self._without(found.values())
-        words, han = re.findall(r"[A-Za-z']+", rest), re.findall("[\u3400-\u9fff]", rest)
-        times = LONGER if going_on else 1
-        if len(words) > times * SHORT_LATIN or len(han) > times * SHORT_HAN:
+        if not self._is_short(rest, LONGER if going_on else 1):
             return False
-        guess = self.reading.guess(rest if going_on and says_anything(rest) else self.text)
-        if guess.sure and guess.ranked[0][0] != memory.intent:
-            return False
+        if not going_on or not self._is_short(rest):
+            guess = self.reading.guess(rest if going_on else self.text)
+            if guess.sure and guess.ranked[0][0] != memory.intent:
+                return False
         for slot, each in found.items():
             for value in each.values:
                 memory.hold(slot, value)
@@ -441,12 +435,17 @@ class _Turn:
             self.found[slot, asked] = find(self.text, self.project.slots[slot], self.bot.clock(), asked)
         return self.found[slot, asked]
 
-    def _without(self, found: Iterable[Found]) -> str:
-        """The message but for these values."""
-        rest = self.text
+    def _without(self, found: Iterable[Found], text: str = "") -> str:
+        """The message, or ``text`` of it, but for these values."""
+        rest = text or self.text
         for start, end in sorted((span for each in found for span in each.spans), reverse=True):
-            rest = rest[:start] + " " + rest[end:]
+            rest = rest.replace(self.text[start:end], " ")
         return rest
+
+    def _is_short(self, rest: str, times: int = 1) -> bool:
+        """Whether so little is left of a message that it only goes on with the one before."""
+        words, han = re.findall(r"[A-Za-z']+", rest), re.findall("[\u3400-\u9fff]", rest)
+        return len(words) <= times * SHORT_LATIN and len(han) <= times * SHORT_HAN
 
     def _intent(self, name: str) -> Intent | None:
         return self.project.intents.get(name)

@@ -25,7 +25,8 @@ GOING_ON = re.compile(
     re.IGNORECASE,
 )
 QUESTION = re.compile(
-    r"[?？]|[吗呢]|多少|怎么|什么|哪|请|麻烦|\b(?:could|can|would|please|where|when|how|what|who|i want|i need)\b",
+    r"[?？]|[吗呢]|多少|怎么|什么|哪|请|麻烦|\b(?:could|can|would|please|where|when|how|what|who|i want|i need)\b"
+    r"|^(?:and |but )?(?:do|does|did|is|are|may|will|shall)\b",
     re.IGNORECASE,
 )
 NEITHER = re.compile(

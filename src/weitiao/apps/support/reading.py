@@ -68,7 +68,7 @@ class Reading:
             sure = [(name, part) for part in parts if (name := self._sure(part) or self.likely(part))]
         serious = [(name, part) for name, part in sure if not self.project.intents[name].small_talk]
         serious = [(name, part) for name, part in serious if self.project.intents[name].answered] or serious
-        if is_long:
+        if is_long or whole.score >= NEARLY_ALL:  # what is beside the question only leads to it
             serious = [(name, part) for name, part in serious if cues.QUESTION.search(part)] or serious
         names = list(dict.fromkeys(name for name, _ in serious))
         if is_long and names:
@@ -79,7 +79,7 @@ class Reading:
             return both
         if whole.sure and not (self.project.intents[first].small_talk and names):
             return [first]
-        if names and (len(sentences(text)) > 1 or dict(whole.ranked).get(names[0], 0.0) >= LIKELY):
+        if names and len(sentences(text)) > 1:
             return names[:1]
         return [name for name, _ in sure][:1] if len(parts) <= 1 else []
 
@@ -107,7 +107,7 @@ class Reading:
         """The intent that the message likely has: not surely enough for an answer, enough to go by."""
         guess = self.guess(text)
         (first, share), (_, next_share) = (*guess.ranked, ("", 0.0))[:2]
-        ahead = guess.known >= KNOWN / 2 and share >= max(LIKELY, AHEAD * next_share)
+        ahead = guess.known >= KNOWN and share >= max(LIKELY, AHEAD * next_share)
         return first if ahead and not self.project.intents[first].small_talk else ""
 
 

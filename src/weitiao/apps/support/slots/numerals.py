@@ -22,6 +22,8 @@ def number(text: str) -> float | None:
         return float(small)
     except ValueError:
         pass
+    if left_out := re.search("(?<=([百千万]))[一二两三四五六七八九]$", small):  # 两千五 is 两千五百
+        small += {"百": "十", "千": "百", "万": "千"}[left_out[1]]
     try:
         return float(cn2an.cn2an(small, "smart"))
     except (ValueError, KeyError, IndexError):
