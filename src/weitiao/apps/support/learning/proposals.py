@@ -80,6 +80,8 @@ def propose(
         by_text.setdefault(each.text, []).append(each)
     known = {text for text, _ in examples}
     texts = [text for text in by_text if text not in known]
+    if not texts:
+        return []
     encode = Remembering(encode or encoder_for([*texts, *known]))
     groups = group_questions(texts, examples, encode=encode, seed=seed)
     said = [[texts[place] for place in group.members] for group in groups]
