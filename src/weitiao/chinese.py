@@ -1461,7 +1461,7 @@ CHINESE: dict[str, str] = {
     "This could not be sent": "未能发送",
     # apps/support/trained.py
     "Another process is learning {folder}; waiting for it.": "另一个进程正在学习 {folder}；正在等待。",
-    "{folder} has no model to go back to.": "{folder} 没有可以退回的模型。",
+    "{folder} has no older model for this budget and confidence to go back to.": "{folder} 中没有适用于当前预算和置信度的旧模型可以退回。",
     "Learning {intents} intents from {examples} examples": "正在从 {examples} 个例句学习 {intents} 个意图",
     # apps/support/training_page.py
     "Surely": "确信",
@@ -1598,7 +1598,8 @@ CHINESE: dict[str, str] = {
     "To this day, that included (default: now).": "到这一天为止，含当天（默认：现在）。",
     "An audit.csv in which a person judged the answers.": "由人判断过回答的 audit.csv。",
     "Where to (default: reports/ there).": "写到哪里（默认：其中的 reports/）。",
-    "In force is {model}. What intents.yaml said is in intents.yaml.undone.": "现在生效的是 {model}。intents.yaml 原来的内容在 intents.yaml.undone 中。",
+    "In force is {model}.": "当前使用的是 {model}。",
+    "What intents.yaml said is in intents.yaml.undone.": "intents.yaml 原来的内容保存在 intents.yaml.undone 中。",
     # web/templates
     "Language": "语言",
     "Served by weitiao. This page asks nothing of any other host.": "由 weitiao 提供。本页面不向任何其他主机请求内容。",

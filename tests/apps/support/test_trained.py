@@ -80,13 +80,24 @@ def test_a_new_model_is_in_force_when_the_project_says_so_and_can_be_undone(mine
     assert model_of(read_project(mine)) == new
     assert "parrot" in open_bot(mine).intents.labels
 
-    assert roll_back(mine) == {"project": str(mine), "out": str(old), "undone": str(new)}
+    assert roll_back(mine) == {"project": str(mine), "out": str(old), "undone": str(new), "changed": True}
     assert (mine / INTENTS).read_bytes() == said
     assert (mine / f"{INTENTS}.undone").read_bytes() == written
     assert not new.exists()
     assert model_of(read_project(mine)) == old
-    with pytest.raises(OutputError, match="no model to go back to"):
+    with pytest.raises(OutputError, match="no older model for this budget"):
         roll_back(mine)
+
+
+def test_one_goes_back_among_models_of_one_budget_alone(mine: Path) -> None:
+    (mine / "support.toml").write_text(SETTINGS + "\nbudget = 0.05", encoding="utf-8")
+    project = read_project(mine)
+    assert model_of(project) is None
+    second, third = (Path(learn(project)["out"]) for _ in range(2))
+    assert roll_back(mine) == {"project": str(mine), "out": str(second), "undone": str(third), "changed": False}
+    with pytest.raises(OutputError, match="no older model for this budget"):
+        roll_back(mine)
+    assert model_of(project) == second
 
 
 def test_a_roll_back_that_was_killed_leaves_what_opens(mine: Path) -> None:

@@ -2,7 +2,7 @@
 
     models/
       0001/             `train_intents`' folder; besides:
-        learned.json    of what it was learned (a fingerprint)
+        learned.json    of what it was learned: examples (a fingerprint), budget, confidence
         intents.yaml    the file as it was then
 
 In force is the newest model that was learned from just what the project says now. So a new one takes the place of the
@@ -74,7 +74,7 @@ def learn(
 
 def model_of(project: Project) -> Path | None:
     """The newest model that was learned from just what ``project`` says; None where there is none."""
-    wanted = _fingerprint(project)
+    wanted = _learns(project)
     return next((model for model in _models(project) if _told(model) == wanted), None)
 
 
@@ -88,22 +88,26 @@ def roll_back(folder: str | PathLike[str]) -> dict[str, Any]:
     """Go back to the model before the one in force, and to its `intents.yaml`; what stood there is kept beside it as
     ``intents.yaml.undone``.
 
-    Returns ``{"project", "out", "undone"}``: the model that is in force now, and the one that is gone. Raises
-    OutputError where there is none before.
+    Returns ``{"project", "out", "undone", "changed"}``: the model that is in force now, the one that is gone, and
+    whether intents.yaml was changed. Raises OutputError where there is none before for this budget and confidence.
     """
     project = read_project(folder)
     with _alone(project), refusals_told(project.folder):
         now = model_of(project)
-        older = [model for model in _models(project) if (now is None or model.name < now.name) and _told(model)]
+        before = [model for model in _models(project) if now is None or model.name < now.name]
+        older = [model for model in before if _bounds(project).items() <= _told(model).items()]
         if not older:
-            raise OutputError(say("{folder} has no model to go back to.", folder=project.folder))
+            raise OutputError(
+                say("{folder} has no older model for this budget and confidence to go back to.", folder=project.folder)
+            )
         said = (older[0] / INTENTS).read_bytes()
-        if said != (project.folder / INTENTS).read_bytes():
+        changed = said != (project.folder / INTENTS).read_bytes()
+        if changed:
             shutil.copyfile(project.folder / INTENTS, project.folder / f"{INTENTS}.undone")
             replace_intents(project.folder, said)
         if now:
             _remove(now)
-    return {"project": str(project.folder), "out": str(older[0]), "undone": now and str(now)}
+    return {"project": str(project.folder), "out": str(older[0]), "undone": now and str(now), "changed": changed}
 
 
 def replace_intents(folder: Path, written: bytes) -> None:
@@ -142,7 +146,7 @@ def _learned(project: Project, minutes: float | None, seed: int, written: bytes 
     found = train_intents(project.examples(), fresh, minutes=minutes, seed=seed, **how)
     with refusals_told(fresh):
         (fresh / INTENTS).write_bytes(written or (project.folder / INTENTS).read_bytes())
-        (fresh / LEARNED).write_text(json.dumps({"examples": _fingerprint(project)}), encoding="utf-8")
+        (fresh / LEARNED).write_text(json.dumps(_learns(project)), encoding="utf-8")
         newest = next((int(model.name) for model in _models(project)), 0)
         model = fresh.rename(fresh.with_name(f"{newest + 1:04d}"))
     return {**found, "out": str(model)}
@@ -175,14 +179,18 @@ def _remove(model: Path) -> None:
         shutil.rmtree(model.rename(gone), ignore_errors=True)
 
 
-def _told(model: Path) -> str:
+def _told(model: Path) -> dict[str, Any]:
     try:
-        return str(json.loads((model / LEARNED).read_bytes())["examples"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        return dict(json.loads((model / LEARNED).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
-def _fingerprint(project: Project) -> str:
-    """Of all that learning depends on."""
-    told = [project.examples(), project.settings.budget, project.settings.confidence]
-    return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
+def _learns(project: Project) -> dict[str, Any]:
+    """All that learning depends on."""
+    examples = hashlib.sha256(json.dumps(project.examples(), ensure_ascii=False).encode()).hexdigest()
+    return {"examples": examples} | _bounds(project)
+
+
+def _bounds(project: Project) -> dict[str, float]:
+    return {"budget": project.settings.budget, "confidence": project.settings.confidence}

@@ -20,4 +20,6 @@ def command(folder: Folder, seed: Seed = 0, json: Json = False) -> None:
 
 
 def _show(found: dict[str, Any]) -> None:
-    echo(say("In force is {model}. What intents.yaml said is in intents.yaml.undone.", model=found["out"]))
+    echo(say("In force is {model}.", model=found["out"]))
+    if found["changed"]:
+        echo(say("What intents.yaml said is in intents.yaml.undone."))
