@@ -11,7 +11,7 @@ import pytest
 
 from learning_shop import ANSWERS, NEW, intents_of_example
 from weitiao import languages
-from weitiao.apps.support.learning.audit import read_judged, wrong_share
+from weitiao.apps.support.learning.audit import forget_sampled, read_judged, wrong_share
 from weitiao.apps.support.learning.mine import mine
 from weitiao.apps.support.learning.proposals import read_proposals
 from weitiao.apps.support.learning.report import report
@@ -97,3 +97,12 @@ def test_past_logs_become_proposals_with_the_answers_that_people_gave(tmp_path: 
     answers = {text for each in proposed for text in each.answer.values() if text}
     assert answers <= {text for some in ANSWERS.values() for text in some}
     assert len(proposed) >= 2
+
+
+def test_a_forgotten_conversation_leaves_the_samples_too(tmp_path: Path) -> None:
+    path = tmp_path / "audit.csv"
+    path.write_text("conversation,question,right\na,private,yes\nb,mine,no\n'-c,too,\n", encoding="utf-8")
+    forget_sampled(path, {"a", "-c"})
+    assert read_judged(path) == [False]
+    assert "private" not in path.read_text(encoding="utf-8-sig")
+    assert "too" not in path.read_text(encoding="utf-8-sig")
