@@ -178,15 +178,15 @@ def test_who_comes_when_all_are_waiting_is_not_held_up(server: ChatServer, made:
 def test_the_bot_sends_what_was_composed_and_else_the_passage(
     server: ChatServer, made: Callable[..., Composer], bot: Bot
 ) -> None:
-    question = "How bright is the desk lamp?"
+    question = "would a 15 inch laptop go into the backpack"
     composing = dataclasses.replace(bot, composer=made(endpoint=server.url, seconds=30))
-    server.says("The desk lamp gives 800 lumens and has five levels of brightness [1].")
+    server.says("Yes, laptops of up to 15.6 inches fit into the padded sleeve of the backpack [1].")
     (said,) = composing.respond({}, question).replies
     assert said.act == "found"
-    assert said.text.startswith("The desk lamp gives 800 lumens and has five levels of brightness [1].\n")
+    assert said.text.startswith("Yes, laptops of up to 15.6 inches fit into the padded sleeve of the backpack [1].\n")
     assert said.details["composed"] is True
     assert said.details["source"] == said.details["sources"][0]["source"] == "questions.csv"
-    server.says("The desk lamp gives 900 lumens [1].")
+    server.says("Yes, laptops of up to 17 inches fit into the padded sleeve of the backpack [1].")
     assert composing.respond({}, question).replies == bot.respond({}, question).replies
     server.answer = lambda number: (500, {}, b"")
     assert composing.respond({}, question).replies == bot.respond({}, question).replies
