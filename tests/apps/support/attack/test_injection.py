@@ -140,7 +140,7 @@ LONG = {
 
 @pytest.mark.parametrize("name", LONG)
 def test_long_hostile_strings(name: str, bot: Bot) -> None:
-    """100 000 characters against every pattern (cues, values, dates, spelling) → answered after seconds of computing."""
+    """100 000 characters against every pattern (cues, values, dates, spelling) → answered, after seconds."""
     took = {}
     for before in ("", "Where is my order?", "Can I choose the day of the delivery?"):
         state: dict[str, object] = bot.respond({}, before).state if before else {}
