@@ -230,7 +230,8 @@ def main() -> None:
     # a text that falls into several sentences is let through where all of them are: the worst stands for it
     worst = [(pair, min(found, key=lambda one: (not one.faults, one.near))) for pair, found in judged if found]
     told: dict[str, Any] = {
-        "base": encoder.name, "sha256": encoder.sha256, "seed": given.seed, "milliseconds_a_pair": round(1000 * seconds, 1),
+        "base": encoder.name, "sha256": encoder.sha256, "seed": given.seed,
+        "milliseconds_a_pair": round(1000 * seconds, 1),
         "best bars of the first half": chosen([each for each in worst if each[0].part == "choose"]),
     }  # fmt: skip
     for name, is_made in (("by hand", False), ("made", True)):

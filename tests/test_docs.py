@@ -60,7 +60,7 @@ WITH_KEYS = tuple(
     verb for verb in VERBS if verb not in ("demo", "serve")
 )  # one takes minutes, one runs until it is stopped
 NOT_OURS = {
-    *("--no-index", "--find-links"),  # pip's
+    *("--no-index", "--find-links", "--no-deps"),  # pip's
     *("--logdir", "--backend-store-uri", "--project"),  # the trackers'
     "--epoch",  # one that a page shows being refused
 }
