@@ -66,10 +66,11 @@ class Opened:
         """Open the project in ``folder``."""
         from weitiao.apps.support.trained import open_bot
 
-        before = sign(Path(folder))
+        files = sign(Path(folder), models=False)
         bot = open_bot(folder)
         bot.project.settings.check_secrets()
-        return cls(bot, before)
+        now = sign(Path(folder))  # with the model that may have been learned just now
+        return cls(bot, now if now[: len(files)] == files else files)
 
 
 def answering(

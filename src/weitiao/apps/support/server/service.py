@@ -42,7 +42,7 @@ else:
     Found = TypeVar("Found")
 
 REFRESH_SECONDS = 2.0  # after which a changed document or project is seen
-THREADS = 8  # turns at a time: what they have to compute is computed together (`runtime.encoder`)
+THREADS = 4  # turns at a time: what they have to compute is computed together; with 8, waking each other costs more
 log = logging.getLogger("weitiao.support")
 
 

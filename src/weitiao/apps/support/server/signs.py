@@ -11,10 +11,11 @@ from weitiao.apps.support.trained import MODELS
 Sign = list[tuple[str, int, int]]
 
 
-def sign(folder: Path) -> Sign:
-    """Names, times and sizes of the project's files and models; what is in them isn't read."""
+def sign(folder: Path, models: bool = True) -> Sign:
+    """Names, times and sizes of the project's files, then of its ``models``; what is in them isn't read."""
     found = []
-    for path in (folder / SETTINGS, folder / INTENTS, folder / SLOTS, *sorted((folder / MODELS).glob("[0-9]*"))):
+    learned = sorted((folder / MODELS).glob("[0-9]*")) if models else []
+    for path in (folder / SETTINGS, folder / INTENTS, folder / SLOTS, *learned):
         with contextlib.suppress(OSError):
             stat = path.stat()
             found.append((path.name, stat.st_mtime_ns, stat.st_size))
