@@ -216,11 +216,10 @@ def take(store: Store, conversation: str, agent: str) -> None:
         session.add(entry(agent, "conversation taken", row.id))
 
 
-def reply(
-    store: Store, conversation: str, agent: str, text: str, given_id: str | None = None,
-    keep: Callable[[str], str] = str,
-) -> dict[str, Any]:  # fmt: skip
-    """A person's message to the customer. Raises `TakenError` unless this person has the conversation."""
+def reply(store: Store, conversation: str, agent: str, text: str, given_id: str | None = None) -> dict[str, Any]:
+    """A person's message to the customer, kept as it was written: it is delivered from here. Raises `TakenError` unless
+    this person has the conversation.
+    """
     with store.write() as session:
         row = _row(session, conversation, lock=True)
         given_id = f"agent:{given_id}" if given_id else None  # a customer may have chosen the same
@@ -228,7 +227,7 @@ def reply(
             return _shown(before, whole=True)
         _must_have(row, agent)
         said = Said(AGENT, text, None, {"agent": agent})
-        written = _append(session, row, [said], time.time(), given_id, keep)[0]
+        written = _append(session, row, [said], time.time(), given_id)[0]
         session.add(entry(agent, "conversation replied to", row.id, details={"number": written.number}))
         return _shown(written, whole=True)
 
@@ -352,7 +351,7 @@ def _turn(row: Conversation, first: Message, after: Iterable[Message]) -> dict[s
 
 def _append(
     session: Session, row: Conversation, said: Sequence[Said], now: float, given_id: str | None,
-    keep: Callable[[str], str],
+    keep: Callable[[str], str] = str,
 ) -> list[Message]:  # fmt: skip
     """Write messages at the end; the first bears ``given_id``."""
     from sqlalchemy import func, select
@@ -363,7 +362,7 @@ def _append(
     written = [
         Message(
             conversation_id=row.id, number=last + place, author=each.author,
-            text=keep(each.text).replace("\0", "") if _quotes(each) else each.text,
+            text=(keep(each.text) if _quotes(each) else each.text).replace("\0", ""),
             at=now, given_id=given_id if place == 1 else None, act=each.act, details=each.details,
         )
         for place, each in enumerate(said, 1)
@@ -375,8 +374,8 @@ def _append(
 
 
 def _quotes(said: Said) -> bool:
-    """Whether it holds what a customer or an agent wrote; answers and documents are the firm's own words."""
-    return said.author != BOT or said.act in ("ask", "choose", "clarify")
+    """Whether it holds what a customer wrote; answers, documents and what agents write are the firm's own words."""
+    return said.author in (CUSTOMER, NOTE) or said.act in ("ask", "choose", "clarify")
 
 
 def _must_have(row: Conversation, agent: str) -> None:

@@ -121,6 +121,16 @@ def test_personal_data_is_masked_where_it_is_kept(start: Start, mask: bool) -> N
     assert ("13812345678" in texts, "[mobile]" in texts) == (not mask, mask)
 
 
+def test_what_a_colleague_writes_reaches_the_customer_as_it_is(start: Start) -> None:
+    running = start(mask=True)
+    client, path = running.begin()
+    name = path.rpartition("/")[2]
+    client.post(f"{path}/person", json={})
+    desk.take(running.store, name, "ann")
+    desk.reply(running.store, name, "ann", "Call me: 13800138000")
+    assert client.get(path).json()["messages"][-1]["text"] == "Call me: 13800138000"
+
+
 def test_events_tell_what_others_say_and_go_on_where_they_broke_off(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,8 +99,7 @@ def add_agents(app: FastAPI, service: SupportService) -> None:
         asked = parse(shapes.ReplyRequest, await json_of(request, service))
         if len(asked.text) > settings.longest:
             raise Refusal(422, "too_long", say("A message has at most {most} characters.", most=settings.longest))
-        named = {"text": asked.text, "given_id": asked.id, "keep": service.keep}
-        return in_json(await act(request, action, conversation, desk.reply, **named))
+        return in_json(await act(request, action, conversation, desk.reply, text=asked.text, given_id=asked.id))
 
     @app.post("/v1/agent/conversations/{conversation}/give-back", **described(None, shapes.Done, *ACTS))
     async def give_back(conversation: str, request: Request) -> Response:
