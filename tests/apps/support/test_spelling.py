@@ -15,7 +15,7 @@ def spelling() -> Spelling:
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        ("hwo mcuh is teh kettel", "how mcuh is the kettle"),
+        ("hwo mcuh is teh kettel", "how much is the kettle"),
         ("i frogot my pasword agian", "i forgot my password again"),
         ("wheer is my ordr lt204881", "where is my order lt204881"),
         ("我的定单到哪了", "我的订单到哪了"),

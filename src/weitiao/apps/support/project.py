@@ -190,7 +190,8 @@ class Project:
     def words(self) -> list[str]:
         """What the firm says and hears: examples, and the names of what can be chosen."""
         named = [listed(words) for slot in self.slots.values() for words in slot.values.values()]
-        return [text for text, _ in self.examples()] + [word for words in named for word in words]
+        said = [text for intent in self.intents.values() if not intent.not_ours for text in intent.examples]
+        return said + [word for words in named for word in words]
 
 
 def read_project(folder: str | PathLike[str]) -> Project:

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
-LATIN = re.compile(r"(?<![\w@./-])[A-Za-z]+(?![\w@./-])")
+LATIN = re.compile(r"(?<![\w@./’'-])[A-Za-z]+(?![\w@/’'-]|\.\w)")
 HAN = re.compile("[\u3400-\u9fff]+")
 SHORTEST, LONG = 3, 6  # letters that a word has at least to be read as another; from which on two edits are allowed
 WIDEST = 4  # characters of a Chinese word
+COMMONER = 10  # times as common is what is meant by a word that the firm's texts have: examples hold typing errors too
 
 
 class Spelling:
@@ -42,11 +43,12 @@ class Spelling:
         from rapidfuzz.distance import OSA
 
         small = word.lower()
-        if len(small) < SHORTEST or small in self._latin or small in _english():
+        if len(small) < SHORTEST or small in _english():
             return word
         most = 2 if len(small) >= LONG else 1
         near = process.extract(small, list(self._latin), scorer=OSA.distance, score_cutoff=most, limit=None)
-        return min(near, key=lambda each: (each[1], -self._latin[each[0]]))[0] if near else word
+        found = {other: apart for other, apart, _ in near if self._latin[other] >= COMMONER * self._latin[small]}
+        return min(found, key=lambda other: (found[other], -self._latin[other]), default=word)
 
     def _by_sound(self, words: list[str]) -> str:
         read, at = "", 0
@@ -62,10 +64,10 @@ class Spelling:
         for width in range(min(WIDEST, len(words) - at), 0, -1):
             some = words[at : at + width]
             part = "".join(some)
-            if not 2 <= len(part) <= WIDEST or part in self._han or (width > 1 and len(part) > width):
+            if not 2 <= len(part) <= WIDEST or (width > 1 and len(part) > width):
                 continue
             for word in self._sounds.get(_sounds(part), ()):
-                if set(word) & set(part):
+                if word != part and set(word) & set(part) and self._han[word] >= COMMONER * self._han[part]:
                     yield width, word
 
 

@@ -139,7 +139,10 @@ def test_choices_are_buttons_and_the_keyboard_does_it_all(chromium: Any, start: 
     running = start()
     page = chromium.new_page(locale="en-GB")
     page.goto(running.url)
-    page.keyboard.type("Hello, LT204881 and LT330917: where are they?")
+    page.keyboard.type("where is my order?")
+    page.keyboard.press("Enter")
+    page.locator(".said.bot:not(.writing)").nth(1).wait_for()
+    page.keyboard.type("LT204881 and LT330917")
     page.keyboard.press("Enter")
     choice = page.locator("#log .choices:not(#questions) button").first
     choice.wait_for()
