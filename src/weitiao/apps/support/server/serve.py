@@ -68,9 +68,17 @@ class Opened:
 
         files = sign(Path(folder), models=False)
         bot = open_bot(folder)
+        _one_thread_a_turn()
         bot.project.settings.check_secrets()
         now = sign(Path(folder))  # with the model that may have been learned just now
         return cls(bot, now if now[: len(files)] == files else files)
+
+
+def _one_thread_a_turn() -> None:
+    """Several turns are computed at a time: threads within each would wait for one another, and cost twice the time."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def answering(
