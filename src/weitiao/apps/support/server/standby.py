@@ -39,10 +39,12 @@ class _Worker:
     def __init__(self, told: dict[str, Any], listener: socket.socket) -> None:
         call = [sys.executable, "-m", "weitiao.apps.support.server.standby"]
         pipe, descriptor = subprocess.PIPE, listener.fileno()
-        # A session of its own: what a terminal sends its programs is the guard's to hand on.
+        # One thread: what loads must leave the processor to what answers. A session of its own: what a terminal sends
+        # its programs is the guard's to hand on.
         self.process = subprocess.Popen(
-            call, stdin=pipe, stdout=pipe, text=True, encoding="utf-8", pass_fds=[descriptor], start_new_session=True
-        )
+            call, stdin=pipe, stdout=pipe, text=True, encoding="utf-8", pass_fds=[descriptor], start_new_session=True,
+            env={"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", **os.environ},
+        )  # fmt: skip
         self._say({**told, "listener": descriptor})
 
     def go(self) -> dict[str, Any] | None:
