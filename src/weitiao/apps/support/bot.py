@@ -43,21 +43,20 @@ class Bot:
 
     def respond(self, state: dict[str, Any], text: str) -> Outcome:
         """What follows from a customer's ``text``; ``state`` is that of the outcome before, empty at first."""
-        memory = Memory.of(state)
         message = plain(text)
-        memory.language = spoken(message, memory.language or self.project.settings.languages[0])
-        with speaking(memory.language):
-            turn = _Turn(self, memory, message)
-            turn.run()
-        return Outcome(turn.said, memory.model_dump(), memory.status, memory.priority)
+        return self._outcome(state, message, message, _Turn.run)
 
     def call_person(self, state: dict[str, Any], text: str) -> Outcome:
         """What follows where the customer asked for a person by a button, which says ``text`` for them."""
+        return self._outcome(state, text, "", lambda turn: turn.hand_over("wish"))
+
+    def _outcome(self, state: dict[str, Any], said: str, message: str, act: Callable[[_Turn], None]) -> Outcome:
+        """Of ``act`` on a turn that reads ``message``, in the language of what was ``said``."""
         memory = Memory.of(state)
-        memory.language = spoken(text, memory.language or self.project.settings.languages[0])
+        memory.language = spoken(said, memory.language or self.project.settings.languages[0])
+        turn = _Turn(self, memory, message)
         with speaking(memory.language):
-            turn = _Turn(self, memory, "")
-            turn._hand_over("wish")
+            act(turn)
         return Outcome(turn.said, memory.model_dump(), memory.status, memory.priority)
 
 
@@ -90,9 +89,9 @@ class _Turn:
             self.memory.priority = "high"
         if has_word(self.text, listed(rules.urgent)):
             self.memory.priority = "urgent"
-            self._hand_over("risk")
+            self.hand_over("risk")
         elif has_word(self.text, listed(rules.person)):
-            self._hand_over("wish")
+            self.hand_over("wish")
         elif not says_anything(self.text):
             self._clarify()
         else:
@@ -288,8 +287,7 @@ class _Turn:
         if likely and (likely == self.memory.intent or self._lacking(likely) or self.project.intents[likely].choose):
             self._serve([likely], named=True)
         elif not self._look_up():
-            guess = self.reading.guess(self.text)
-            if few := close(guess, self.project) or ([likely] if likely and guess.known >= KNOWN else []):
+            if few := close(self.reading.guess(self.text), self.project) or ([likely] if likely else []):
                 self._choose_intent(few)
             else:
                 self._clarify()
@@ -333,7 +331,7 @@ class _Turn:
                 return
             self._say(self._filled(intent), "answer", intent=name)
             if intent.hand_over:
-                self._hand_over("intent")
+                self.hand_over("intent")
                 return
 
     def _take_slots(self, intent: Intent) -> str:
@@ -397,11 +395,12 @@ class _Turn:
         """Not understood: ``ask`` once more, or hand over after too many times in a row."""
         self.memory.failures += 1
         if self.memory.failures >= self.project.settings.failures:
-            self._hand_over("failures")
+            self.hand_over("failures")
         else:
             ask()
 
-    def _hand_over(self, why: str) -> None:
+    def hand_over(self, why: str) -> None:
+        """A person takes over, with a note of what is known."""
         memory = self.memory
         memory.status, memory.asked, memory.waiting = "waiting", "", []
         memory.offer([])
