@@ -56,6 +56,19 @@ def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")  # while it runs, no other test of this thread could start an event loop
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium, headless."""
+    program = shutil.which("chromium")
+    if not program:
+        pytest.skip("there is no chromium on the PATH")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a running server's database."""

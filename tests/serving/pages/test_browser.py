@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,19 +27,6 @@ WORDS = {
     "zh": {"try": "分类", "log in": "登录", "log out": "退出登录", "wrong": "此密钥无效"},
 }
 LOCALES = {"en": "en-GB", "zh": "zh-CN"}
-
-
-@pytest.fixture(scope="module")  # while it runs, no other test of this thread could start an event loop
-def chromium():
-    """Debian's Chromium, headless."""
-    program = shutil.which("chromium")
-    if not program:
-        pytest.skip("there is no chromium on the PATH")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[(language, width) for language in WORDS for width in WIDTHS], ids="-".join)

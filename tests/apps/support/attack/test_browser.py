@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from attacked import Attacked
 
@@ -22,19 +18,6 @@ SCRIPTS = [
     "' onfocus=window.pwned=1 autofocus='",
 ]
 ASKED = ["How does the frobnitz umbrella open?", "How is the wibblet doormat washed?"]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """A real browser, where there is one."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium")
-    if not program:
-        pytest.skip("there is no chromium on the PATH")
-    with sync_api.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Watched:

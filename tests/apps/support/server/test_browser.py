@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,19 +25,6 @@ SAID = {
     "zh": ("我的快递到哪了", "LT204881", "水壶怎么除垢", "转人工", "同事"),
 }
 HOSTILE = "<img src=x onerror=\"document.title='broken'\"><b>bold</b>"
-
-
-@pytest.fixture(scope="module")  # while it runs, no other test of this thread could start an event loop
-def chromium() -> Iterator[Any]:
-    """Debian's Chromium, headless."""
-    program = shutil.which("chromium")
-    if not program:
-        pytest.skip("there is no chromium on the PATH")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @dataclass
