@@ -176,9 +176,14 @@
     bubble.append(make("div", "under", words.sending));
     bubbles.set(one.id, bubble);
     log.append(bubble);
-    at("questions").hidden = true;
+    chosen();
     scroll();
     buttons();
+  }
+
+  function chosen() {
+    for (const button of log.querySelectorAll(".choices button")) button.disabled = true;
+    at("questions").hidden = true;
   }
 
   function said(message) {
@@ -198,10 +203,7 @@
     bubbles.get(message.id)?.remove();
     bubbles.delete(message.id);
     const element = said(message);
-    if (message.author === "customer") {
-      for (const button of log.querySelectorAll(".choices button")) button.disabled = true;
-      at("questions").hidden = true;
-    }
+    if (message.author === "customer") chosen();
     if (message.source) {
       const where = [message.title, message.source].filter(Boolean).join(" · ");
       element.append(make("div", "under", `${words.source}: ${where}`));
