@@ -1274,6 +1274,7 @@ CHINESE: dict[str, str] = {
     'These settings do nothing with method "{method}", which solves for its answer: {names}. Remove them.': "下列设置对方法“{method}”不起作用，因为它直接求解：{names}。请将其删除。",
     "max_length {given} is more than {base} can read: {most} tokens.": "max_length {given} 超过 {base} 可读取的上限：{most} 个词元。",
     'Method "{method}" solves for one class of several: tasks {tasks}. For {task} use full or lora.': "方法 {method} 只适用于多选一的任务：{tasks}。{task} 请用 full 或 lora。",
+    "{names}: for answers that are one label or another, tasks {tasks}, not {task}.": "{names} 只适用于答案为标签的任务：{tasks}，不适用于 {task}。",
     "{names}: for one class of several, tasks {tasks}, not {task}.": "{names} 只适用于多选一的任务：{tasks}，不适用于 {task}。",
     # tuning/trackers.py
     "{tracker} shows this run: {folder}": "{tracker} 记录本次运行：{folder}",

@@ -20,10 +20,10 @@ def info(*labels: str, **more: Any) -> BundleInfo:
     return BundleInfo(labels=list(labels), text_column="text", base={}, max_length=16, **more)
 
 
-def loss_of(counts: list[int], smoothing: float, balanced: bool) -> Any:
+def loss_of(counts: list[int], smoothing: float, how: str) -> Any:
     from weitiao.tasks.losses import cross_entropy
 
-    loss = cross_entropy(counts, smoothing, balanced)
+    loss = cross_entropy(counts, smoothing, how)
     return lambda logits, gold: loss(logits, SimpleNamespace(gold=gold))
 
 
@@ -81,23 +81,28 @@ def by_hand(smoothing: float, weights: list[float]) -> float:
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize(
-    ("counts", "balanced", "weights"),
-    [([6, 3, 1], False, [1, 1, 1]), ([6, 3, 1], True, [10 / 18, 10 / 9, 10 / 3]), ([5, 5, 5], True, [1, 1, 1])],
+    ("counts", "how", "weights"),
+    [
+        ([6, 3, 1], "none", [1, 1, 1]),
+        ([6, 3, 1], "balanced", [10 / 18, 10 / 9, 10 / 3]),
+        ([5, 5, 5], "balanced", [1, 1, 1]),
+    ],
 )
-def test_the_loss_by_hand(smoothing: float, counts: list[int], balanced: bool, weights: list[float]) -> None:
+def test_the_loss_by_hand(smoothing: float, counts: list[int], how: str, weights: list[float]) -> None:
     torch = pytest.importorskip("torch")
-    loss = loss_of(counts, smoothing, balanced)(torch.tensor(LOGITS), torch.tensor(GOLD))
+    loss = loss_of(counts, smoothing, how)(torch.tensor(LOGITS), torch.tensor(GOLD))
     assert float(loss) == pytest.approx(by_hand(smoothing, weights), rel=1e-5)
 
 
-def test_balanced_weights_average_one_over_the_training_rows() -> None:
+@pytest.mark.parametrize("how", ["none", "balanced", "effective"])
+def test_weights_average_one_over_the_training_rows(how: str) -> None:
     torch = pytest.importorskip("torch")
-    counts = [7, 2, 1]
+    counts = [700, 20, 1]
     gold = torch.tensor([label for label, count in enumerate(counts) for _ in range(count)])
     logits = torch.zeros(len(gold), 3)
-    assert float(loss_of(counts, 0.0, True)(logits, gold)) == pytest.approx(len(gold) * math.log(3), rel=1e-5)
+    assert float(loss_of(counts, 0.0, how)(logits, gold)) == pytest.approx(len(gold) * math.log(3), rel=1e-5)
 
 
 def test_a_label_without_rows_is_no_division_by_zero() -> None:
     torch = pytest.importorskip("torch")
-    assert torch.isfinite(loss_of([3, 0], 0.1, True)(torch.zeros(1, 2), torch.tensor([0])))
+    assert torch.isfinite(loss_of([3, 0], 0.1, "balanced")(torch.zeros(1, 2), torch.tensor([0])))

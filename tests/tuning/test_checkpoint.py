@@ -71,7 +71,7 @@ class Run:
             return self.scores[earlier + sum(now.epoch_ended for now in told)]
 
         torch.manual_seed(5)
-        self.history = train(made, self.encoded, loss_of([40, 40], 0.0, False), self.schedule, score, watch, keeper)
+        self.history = train(made, self.encoded, loss_of([40, 40], 0.0), self.schedule, score, watch, keeper)
         self.told = told
         return {name: value.numpy().tobytes() for name, value in made.state_dict().items()}
 

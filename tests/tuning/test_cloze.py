@@ -48,7 +48,7 @@ def test_around_nothing_it_is_logistic_regression(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(cloze, "BIAS", 0.0)
     features, gold, _ = _rows(90)
-    own = cloze._Around(np.zeros((3, 8)), 0.3, False).fit(features, gold)
+    own = cloze._Around(np.zeros((3, 8)), 0.3, "none").fit(features, gold)
     theirs = LogisticRegression(C=0.3, max_iter=1000, tol=1e-8).fit(features, gold)
     np.testing.assert_allclose(own.predict_proba(features), theirs.predict_proba(features), atol=2e-3)
 
@@ -59,7 +59,7 @@ def test_balanced_weighs_rare_labels_as_scikit_learn_does(monkeypatch: pytest.Mo
     monkeypatch.setattr(cloze, "BIAS", 0.0)
     features, gold, _ = _rows(90)
     kept = np.flatnonzero((gold != 2) | (np.arange(90) < 20))
-    own = cloze._Around(np.zeros((3, 8)), 0.3, True).fit(features[kept], gold[kept])
+    own = cloze._Around(np.zeros((3, 8)), 0.3, "balanced").fit(features[kept], gold[kept])
     theirs = LogisticRegression(C=0.3, max_iter=1000, tol=1e-8, class_weight="balanced").fit(features[kept], gold[kept])
     np.testing.assert_allclose(own.predict_proba(features), theirs.predict_proba(features), atol=2e-3)
 
@@ -69,7 +69,7 @@ def test_names_that_say_it_help_and_names_that_lie_do_little_harm() -> None:
     test, right, _ = _rows(3000, seed=1)
 
     def accuracy(prior: Any) -> float:
-        return float((cloze._Around(prior, 0.01, False).fit(features, gold).predict(test) == right).mean())
+        return float((cloze._Around(prior, 0.01, "none").fit(features, gold).predict(test) == right).mean())
 
     nothing = accuracy(np.zeros((3, 8)))
     assert accuracy(directions) > nothing + 0.05

@@ -56,11 +56,11 @@ def gradients_of(network: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("cut", [[4, 4], [1, 7], [3, 3, 2]])
-@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize("weights", ["none", "balanced"])
 def test_accumulated_batches_give_the_gradients_of_one(
-    network: Callable[..., Any], encoded: Any, cut: list[int], balanced: bool
+    network: Callable[..., Any], encoded: Any, cut: list[int], weights: str
 ) -> None:
-    loss = loss_of([30, 50], 0.1, balanced)
+    loss = loss_of([30, 50], 0.1, weights)
     rows = list(range(8))
     one, several = network().train(), network().train()
     whole = gradients(one, [collate(encoded, rows)], 8, loss, Half(one, bf16=False))
@@ -75,7 +75,7 @@ def test_accumulated_batches_give_the_gradients_of_one(
 
 
 def test_accumulation_trains_like_the_larger_batch(network: Callable[..., Any], encoded: Any) -> None:
-    loss, rows = loss_of([40, 40], 0.0, False), Encoded([encoded.ids[0]] * 16, encoded.gold[[0] * 16], 0)
+    loss, rows = loss_of([40, 40], 0.0), Encoded([encoded.ids[0]] * 16, encoded.gold[[0] * 16], 0)
     ends = []
     for batch_size, accumulation in ((8, 1), (2, 4)):
         made = network()
@@ -110,7 +110,7 @@ def test_the_loop_uses_the_rates_it_reports_and_counts_steps_as_foreseen(
 ) -> None:
     told = []
     plan = schedule(batch_size=9, accumulation=2, warmup=0.5)
-    train(network(), encoded, loss_of([40, 40], 0.0, False), plan, None, told.append)
+    train(network(), encoded, loss_of([40, 40], 0.0), plan, None, told.append)
     steps = [now for now in told if not now.epoch_ended]
     assert len(steps) == plan.steps(len(encoded)) == steps[-1].step == steps[0].steps
     expected = [1e-3 * rate_at(n, len(steps), 0.5, "linear") for n in range(len(steps))]
@@ -148,7 +148,7 @@ def test_the_best_epoch_is_kept_and_training_stops_after_patience(network: Calla
         return next(scores)
 
     told = []
-    history = train(made, encoded, loss_of([40, 40], 0.0, False), schedule(epochs=6, patience=3), score, told.append)
+    history = train(made, encoded, loss_of([40, 40], 0.0), schedule(epochs=6, patience=3), score, told.append)
     assert [row["dev_metric"] for row in history] == [0.2, 0.9, 0.5, 0.9, 0.4], "stops three epochs after the best"
     assert weights(made) == seen[1]
     assert len(set(seen)) == 5
@@ -163,7 +163,7 @@ def test_the_last_epoch_may_be_the_best(network: Callable[..., Any], encoded: An
         seen.append(weights(current))
         return next(scores)
 
-    train(made, encoded, loss_of([40, 40], 0.0, False), schedule(epochs=3), score, lambda _: None)
+    train(made, encoded, loss_of([40, 40], 0.0), schedule(epochs=3), score, lambda _: None)
     assert weights(made) == seen[2]
 
 
@@ -177,16 +177,14 @@ def test_gradients_are_clipped(network: Callable[..., Any], encoded: Any, monkey
         return step(self, *rest)
 
     monkeypatch.setattr(torch.optim.AdamW, "step", watched)
-    train(network(), encoded, loss_of([40, 40], 0.0, False), schedule(epochs=1, clip=0.01), None, lambda _: None)
+    train(network(), encoded, loss_of([40, 40], 0.0), schedule(epochs=1, clip=0.01), None, lambda _: None)
     assert norms
     assert max(norms) < 0.0101
 
 
 def test_a_loss_that_falls_and_a_task_that_is_learned(network: Callable[..., Any], encoded: Any) -> None:
     made = network(dropout=0.1)
-    history = train(
-        made, encoded, loss_of([40, 40], 0.0, False), schedule(epochs=8, learning_rate=3e-3), None, lambda _: None
-    )
+    history = train(made, encoded, loss_of([40, 40], 0.0), schedule(epochs=8, learning_rate=3e-3), None, lambda _: None)
     losses = [row["loss"] for row in history]
     assert losses[-1] < 0.2 < 0.5 < losses[0]
     assert (np.stack(infer(made, encoded, bf16=False)).argmax(1) == encoded.gold.numpy()).mean() > 0.95
@@ -197,7 +195,7 @@ def test_bf16_learns_too(network: Callable[..., Any], encoded: Any) -> None:
     train(
         made,
         encoded,
-        loss_of([40, 40], 0.0, False),
+        loss_of([40, 40], 0.0),
         schedule(epochs=6, learning_rate=3e-3, bf16=True),
         None,
         lambda _: None,
@@ -211,7 +209,7 @@ def test_a_rehearsal_leaves_weights_and_random_state_untouched(network: Callable
     used = torch.unique(torch.tensor([token for ids in encoded.ids for token in ids] + [0]))
     full.prepare(made, Recipe(), used)
     before, random_state, numpy_state = weights(made), torch.get_rng_state(), np.random.get_state()[1].copy()
-    rehearse_training(made, encoded, loss_of([40, 40], 0.0, False), schedule())
+    rehearse_training(made, encoded, loss_of([40, 40], 0.0), schedule())
     assert weights(made) == before
     assert torch.equal(torch.get_rng_state(), random_state)
     np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
@@ -242,7 +240,7 @@ def test_a_rehearsal_of_steps_foretells_the_whole(
         return 0.0
 
     monkeypatch.setattr(Stepper, "step", step)
-    told = rehearse_training(network(), encoded, loss_of([40, 40], 0.0, False), plan)
+    told = rehearse_training(network(), encoded, loss_of([40, 40], 0.0), plan)
     order = epoch_order(encoded.lengths, plan.batch_size, np.random.default_rng(plan.seed))
     sizes = [len(rows) * int(encoded.lengths[rows].max()) for rows in order]
     assert told == pytest.approx(7 * sum(0.1 + 0.001 * size for size in sizes))
@@ -273,7 +271,7 @@ def test_what_is_foretold_counts_every_pass(
     monkeypatch.setattr(estimate, "rehearse_training", lambda *_: 100.0)
     monkeypatch.setattr(estimate, "rehearse_inference", lambda _, rows, *__: len(rows) / 10)
     dev, test = (Encoded(encoded.ids[:n], encoded.gold[:n], encoded.pad) for n in (10, 40))
-    told = foretell(network(), encoded, dev, test, loss_of([40, 40], 0.0, False), schedule(epochs=4))
+    told = foretell(network(), encoded, dev, test, loss_of([40, 40], 0.0), schedule(epochs=4))
     assert told.seconds == pytest.approx(100 + 5 * 1 + 4, abs=0.1)
     assert told.texts_per_second == pytest.approx(80 * 4 / 100)
     assert told.peak_memory_mb > 50

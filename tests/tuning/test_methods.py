@@ -16,6 +16,7 @@ from weitiao.errors import RecipeError  # noqa: E402
 from weitiao.pretrained.bases import resolve  # noqa: E402
 from weitiao.pretrained.half import Half  # noqa: E402
 from weitiao.tasks.classify import probabilities  # noqa: E402
+from weitiao.tasks.losses import class_weights  # noqa: E402
 from weitiao.tasks.losses import cross_entropy as loss_of  # noqa: E402
 from weitiao.tuning.batches import Encoded, collate  # noqa: E402
 from weitiao.tuning.loop import Schedule, gradients, infer, train  # noqa: E402
@@ -54,7 +55,7 @@ def test_touched_rows_answer_and_learn_like_a_plain_embedding(
     used = used_of(some)
     assert len(used) < 0.8 * plain.encoder.config.vocab_size, "the texts touch too much for this to show anything"
     full.prepare(touched, Recipe(), used)
-    batch, loss = collate(some, list(range(10))), loss_of([5, 5], 0.0, False)
+    batch, loss = collate(some, list(range(10))), loss_of([5, 5], 0.0)
     gradients(plain, [batch], 10, loss, Half(plain, bf16=False))
     gradients(touched, [batch], 10, loss, Half(touched, bf16=False))
     with torch.no_grad():
@@ -84,7 +85,7 @@ def test_untouched_rows_stay_bit_identical_and_finish_puts_the_learned_ones_back
     names = set(dict(made.named_parameters()))
     used = used_of(some)
     full.prepare(made, Recipe(), used)
-    train(made, some, loss_of([5, 5], 0.0, False), quick(), None, lambda _: None)
+    train(made, some, loss_of([5, 5], 0.0), quick(), None, lambda _: None)
     during = np.stack(infer(made, encoded, False))
     full.finish(made)
     table = made.encoder.get_input_embeddings()
@@ -102,7 +103,7 @@ def test_full_lets_everything_else_learn(network: Callable[..., Any], some: Any)
     made = network()
     before = {name: value.clone() for name, value in made.named_parameters()}
     full.prepare(made, Recipe(), used_of(some))
-    train(made, some, loss_of([5, 5], 0.0, False), quick(), None, lambda _: None)
+    train(made, some, loss_of([5, 5], 0.0), quick(), None, lambda _: None)
     full.finish(made)
     same = [name for name, value in made.named_parameters() if torch.equal(value, before[name])]
     # a bias of the keys shifts all scores of a query alike, which softmax doesn't see
@@ -121,7 +122,7 @@ def test_lora_learns_only_its_updates_and_merges_into_the_base(network: Callable
         atol=1e-6,
         err_msg="not zero at first",
     )
-    train(made, encoded, loss_of([40, 40], 0.0, False), quick(epochs=3), None, lambda _: None)
+    train(made, encoded, loss_of([40, 40], 0.0), quick(epochs=3), None, lambda _: None)
     unmerged = np.stack(infer(made, encoded, False))
     lora.finish(made)
     merged = np.stack(infer(made, encoded, False))
@@ -150,7 +151,7 @@ def test_the_sparing_methods_learn_what_they_name(
     assert {name for name in learning if not learns(name)} <= {"head.weight", "head.bias"}
     assert len([name for name in learning if not name.startswith("head.")]) == count
     np.testing.assert_allclose(np.stack(infer(made, encoded, False)), np.stack(infer(base, encoded, False)), atol=1e-6)
-    train(made, encoded, loss_of([40, 40], 0.0, False), quick(epochs=3), None, lambda _: None)
+    train(made, encoded, loss_of([40, 40], 0.0), quick(epochs=3), None, lambda _: None)
     parameters = dict(made.named_parameters())
     same = [name for name, before in learning.items() if torch.equal(parameters[name], before)]
     assert [name for name in same if not name.endswith("key.bias")] == []
@@ -216,7 +217,9 @@ def test_the_head_answers_as_scikit_learn_does(network: Callable[..., Any], labe
     history = head.fit(made, Recipe(method="head", class_weights=weights), (known, gold), (known[:0], gold[:0]))
     assert [row["penalty"] for row in history] == [0.1]
     standard = (known - known.mean(0)) / (known.std(0) + 1e-6)
-    model = LogisticRegression(C=0.1, max_iter=1000, class_weight=None if weights == "none" else weights)
+    counted = dict(enumerate(class_weights(np.bincount(gold).tolist(), "effective")))
+    given = {"none": None, "balanced": "balanced", "effective": counted}[weights]
+    model = LogisticRegression(C=0.1, max_iter=1000, class_weight=given)
     expected = model.fit(standard, gold).predict_proba(standard)
     with torch.no_grad():
         found = probabilities(made.head(torch.from_numpy(known)).numpy())

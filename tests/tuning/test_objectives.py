@@ -26,7 +26,7 @@ from weitiao.tuning.recipe import OBJECTIVES  # noqa: E402
 from .conftest import QUICK  # noqa: E402
 from .test_methods import quick  # noqa: E402
 
-LOSS = loss_of([5, 5], 0.0, False)
+LOSS = loss_of([5, 5], 0.0)
 
 
 def softmax(values: Any) -> Any:

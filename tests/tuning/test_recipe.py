@@ -203,6 +203,8 @@ def test_a_decided_recipe_written_as_toml_is_read_back_the_same(method: str, tom
         ({"max_length": 32, "stride": 40}, "stride"),
         ({"max_length": 64, "stride": 62}, "stride"),
         ({"task": "qa", "max_length": 8}, "max_length"),
+        ({"task": "qa", "focal": 2.0}, "focal: for answers that are one label"),
+        ({"task": "similarity", "class_weights": "effective"}, "class_weights: for answers that are one label"),
     ],
 )
 def test_what_a_task_or_a_window_has_no_room_for_is_refused(settings: dict[str, Any], word: str) -> None:

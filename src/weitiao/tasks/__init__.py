@@ -28,6 +28,7 @@ TASKS: dict[str, str] = {
     "qa": "weitiao.tasks.qa",
 }
 EXCLUSIVE = ("classify", "pair")  # every row has one class of several
+WEIGHED = (*EXCLUSIVE, "multilabel", "tag")  # labels, and how sure an answer is, can count more or less in the loss
 CLOSE = 0.01  # of a range of numbers
 
 

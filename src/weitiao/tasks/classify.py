@@ -51,16 +51,16 @@ def target(label: str, info: BundleInfo, window: Window) -> int:
     return info.labels.index(label)
 
 
-def loss_of(targets: Sequence[int], info: BundleInfo, smoothing: float, balanced: bool) -> Loss:
+def loss_of(targets: Sequence[int], info: BundleInfo, smoothing: float, weights: str, focal: float) -> Loss:
     """Cross-entropy of ``logits [batch, labels]``.
 
-    ``smoothing`` as in Szegedy et al. 2016, section 7. With ``balanced`` a row weighs rows / (labels * rows of its
-    label), so that the weights of all training rows average 1; ``targets`` are those of the training rows.
+    ``smoothing`` as in Szegedy et al. 2016, section 7; ``weights`` ("none", "balanced", "effective") as in
+    `losses.class_weights`; ``focal`` as in `losses.cross_entropy`; ``targets`` are those of the training rows.
     """
     from weitiao.tasks.losses import cross_entropy
 
     counts = Counter(targets)
-    return cross_entropy([counts[place] for place in range(len(info.labels))], smoothing, balanced)
+    return cross_entropy([counts[place] for place in range(len(info.labels))], smoothing, weights, focal)
 
 
 def settle(info: BundleInfo, gold: Sequence[str], reading: Reading, scores: Sequence[Any]) -> dict[str, Any]:

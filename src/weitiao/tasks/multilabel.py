@@ -71,15 +71,20 @@ def target(label: Sequence[str], info: BundleInfo, window: Window) -> list[float
     return [float(name in label) for name in info.labels]
 
 
-def loss_of(targets: Sequence[Sequence[float]], info: BundleInfo, smoothing: float, balanced: bool) -> Loss:
-    """Binary cross-entropy, label by label; with ``balanced`` the rows of a label weigh as much as those without it."""
+def loss_of(targets: Sequence[Sequence[float]], info: BundleInfo, smoothing: float, weights: str, focal: float) -> Loss:
+    """Binary cross-entropy, label by label; with ``weights`` "balanced" the rows of a label weigh as much as those
+    without it, with "effective" by their effective numbers (`losses.counted`).
+    """
     import torch
 
-    from weitiao.tasks.losses import binary_cross_entropy
+    from weitiao.tasks.losses import binary_cross_entropy, counted
 
-    positive = torch.tensor(targets).sum(0)
-    weight = ((len(targets) - positive) / positive.clamp(min=1)).clamp(1, HEAVIEST) if balanced else None
-    return binary_cross_entropy(smoothing, weight)
+    positive = torch.tensor(targets).sum(0).tolist()
+    weight = None
+    if weights != "none":
+        ratios = [counted(len(targets) - rows, weights) / counted(rows, weights) for rows in positive]
+        weight = torch.tensor(ratios).clamp(1, HEAVIEST)
+    return binary_cross_entropy(smoothing, weight, focal)
 
 
 def settle(info: BundleInfo, gold: Sequence[Sequence[str]], reading: Reading, scores: Sequence[Any]) -> dict[str, Any]:

@@ -102,8 +102,8 @@ def target(label: Sequence[Entity], info: BundleInfo, window: Window) -> list[in
     return [held[0], held[1]] if held and held[2] and held[3] else [0, 0]
 
 
-def loss_of(targets: Sequence[Sequence[int]], info: BundleInfo, smoothing: float, balanced: bool) -> Loss:
-    """Cross-entropy over the tokens of a window, for the first and for the last."""
+def loss_of(targets: Sequence[Sequence[int]], info: BundleInfo, smoothing: float, weights: str, focal: float) -> Loss:
+    """Cross-entropy over the tokens of a window, for the first and for the last; nothing is weighed."""
     from weitiao.tasks.losses import ends
 
     return ends(smoothing)

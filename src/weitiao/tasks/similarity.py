@@ -64,8 +64,10 @@ def target(label: float, info: BundleInfo, window: Window) -> list[float]:
     return [min(1.0, max(0.0, (label - low) / (high - low)))]
 
 
-def loss_of(targets: Sequence[Sequence[float]], info: BundleInfo, smoothing: float, balanced: bool) -> Loss:
-    """Binary cross-entropy with shares as targets: its minimum is at them, and its gradient doesn't fade."""
+def loss_of(targets: Sequence[Sequence[float]], info: BundleInfo, smoothing: float, weights: str, focal: float) -> Loss:
+    """Binary cross-entropy with shares as targets: its minimum is at them, and its gradient doesn't fade. Nothing is
+    weighed.
+    """
     from weitiao.tasks.losses import binary_cross_entropy
 
     return binary_cross_entropy(smoothing)

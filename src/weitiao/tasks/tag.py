@@ -124,19 +124,21 @@ def target(label: Sequence[Entity], info: BundleInfo, window: Window) -> list[in
     return found
 
 
-def loss_of(targets: Sequence[Sequence[int]], info: BundleInfo, smoothing: float, balanced: bool) -> Loss:
-    """Cross-entropy over the tokens; with ``balanced`` tokens inside of parts weigh as much in all as those outside."""
+def loss_of(targets: Sequence[Sequence[int]], info: BundleInfo, smoothing: float, weights: str, focal: float) -> Loss:
+    """Cross-entropy over the tokens; with ``weights`` "balanced" tokens inside of parts weigh as much in all as those
+    outside, with "effective" by their effective numbers (`losses.counted`).
+    """
     import torch
 
-    from weitiao.tasks.losses import token_cross_entropy
+    from weitiao.tasks.losses import counted, token_cross_entropy
 
     weight = None
-    if balanced:
+    if weights != "none":
         outside = sum(place == 0 for each in targets for place in each)
         inside = sum(place > 0 for each in targets for place in each)
         weight = torch.ones(outputs(info))
-        weight[1:] = max(1.0, outside / max(1, inside))
-    return token_cross_entropy(weight, smoothing)
+        weight[1:] = max(1.0, counted(outside, weights) / counted(inside, weights))
+    return token_cross_entropy(weight, smoothing, focal)
 
 
 def settle(

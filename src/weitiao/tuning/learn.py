@@ -70,7 +70,7 @@ def learn(
     cheap_dropout(network)
     gold = job.rows["train"].gold
     targets = gold.tolist() if isinstance(gold, torch.Tensor) else [each.tolist() for each in gold]
-    loss = job.task.loss_of(targets, job.info, recipe.label_smoothing, recipe.class_weights == "balanced")
+    loss = job.task.loss_of(targets, job.info, recipe.label_smoothing, recipe.class_weights, recipe.focal)
     if checkpoints.saved:
         foretold = Foretold(**checkpoints.about["foretold"])
         step, steps = checkpoints.saved.standing["step"], schedule.steps(len(rows))

@@ -11,7 +11,7 @@ from weitiao import machine
 from weitiao.errors import RecipeError
 from weitiao.languages import say
 from weitiao.settings import Resolved, resolve
-from weitiao.tasks import EXCLUSIVE, task_of
+from weitiao.tasks import EXCLUSIVE, WEIGHED, task_of
 from weitiao.tuning.loop import Schedule
 from weitiao.tuning.recipe import METHODS, OBJECTIVES, OPTIONS, SOLVED, Recipe
 from weitiao.types import Base
@@ -24,6 +24,7 @@ NOT_SOLVED = (
     "batch_size",
     "accumulation",
     "label_smoothing",
+    "focal",
     "patience",
     "head_first",
     "layer_decay",
@@ -58,6 +59,17 @@ def read_recipe(file: str | None, flags: Mapping[str, Any]) -> Resolved[Recipe]:
                     "{names}: for one class of several, tasks {tasks}, not {task}.",
                     names=", ".join(by_class),
                     tasks=", ".join(EXCLUSIVE),
+                    task=resolved.value.task,
+                )
+            )
+    if resolved.value.task not in WEIGHED:
+        named = [name for name in ("class_weights", "focal") if getattr(resolved.value, name) not in ("none", 0)]
+        if named:
+            raise RecipeError(
+                say(
+                    "{names}: for answers that are one label or another, tasks {tasks}, not {task}.",
+                    names=", ".join(named),
+                    tasks=", ".join(WEIGHED),
                     task=resolved.value.task,
                 )
             )

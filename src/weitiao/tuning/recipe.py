@@ -41,6 +41,7 @@ class Recipe(BaseModel):
     ``rdrop``, ``supcon`` and ``fgm`` weigh objectives that are added to the task's loss; each layer learns at
     ``layer_decay`` times the rate of the one above it; ``top_layers`` is how many learn with the method "layers".
     ``checkpoint_every`` counts seconds; ``trackers`` are shown the run, None means TensorBoard where it is installed.
+    ``focal`` is a power: an answer's loss counts by one minus its probability, raised to it.
     Neither changes the result.
     """
 
@@ -61,7 +62,8 @@ class Recipe(BaseModel):
     clip: float = Field(default=1.0, gt=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: Literal["none", "balanced", "effective"] = "none"
+    focal: float = Field(default=0.0, ge=0, le=10)
     patience: int | None = Field(default=None, ge=1)
     max_length: int | None = Field(default=None, ge=4, le=8192)
     stride: int | None = Field(default=None, ge=0, le=4096)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from weitiao.tasks.losses import class_weights
 from weitiao.tuning.methods.head import fit_best
 
 if TYPE_CHECKING:
@@ -47,9 +48,12 @@ def start(network: Network, vectors: Array) -> None:
 def fit(network: Network, recipe: Recipe, train: tuple[Array, Array], dev: tuple[Array, Array]) -> list[dict[str, Any]]:
     """As `head.fit`, around the head as it stands."""
     prior = network.head.weight.detach().numpy().copy()
-    balanced = recipe.class_weights == "balanced"
     return fit_best(
-        network, train, dev, INVERSE_PENALTIES, lambda penalty, scale: _Around(prior * scale, penalty, balanced)
+        network,
+        train,
+        dev,
+        INVERSE_PENALTIES,
+        lambda penalty, scale: _Around(prior * scale, penalty, recipe.class_weights),
     )
 
 
@@ -58,13 +62,12 @@ class _Around(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     the prior isn't, and isn't negative.
     """
 
-    def __init__(self, prior: Array, C: float, balanced: bool) -> None:
-        self.prior, self.C, self.balanced = prior, C, balanced  # scikit-learn clones by these names
+    def __init__(self, prior: Array, C: float, weights: str) -> None:
+        self.prior, self.C, self.weights = prior, C, weights  # scikit-learn clones by these names
 
     def fit(self, features: Array, gold: Array) -> _Around:
         """Features [n, hidden], places of labels [n]."""
         from scipy.optimize import minimize
-        from sklearn.utils.class_weight import compute_sample_weight
 
         rows, labels = len(features), len(self.prior)
         self.classes_ = np.arange(labels)
@@ -75,7 +78,7 @@ class _Around(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         size = features.shape[1]
         centre, width = known.mean(0), known.std() + 1e-9
         known = (known - centre) / width
-        weights = compute_sample_weight("balanced", gold) if self.balanced else np.ones(rows)
+        weights = np.array(class_weights(np.bincount(gold, minlength=labels).tolist(), self.weights))[gold]
         own = np.eye(labels)[gold]
 
         def loss(values: Array) -> tuple[float, Array]:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from weitiao.tasks.losses import class_weights
+
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
     from weitiao.tuning.recipe import Recipe
@@ -32,7 +34,9 @@ def fit(network: Network, recipe: Recipe, train: tuple[Array, Array], dev: tuple
     """
     from sklearn.linear_model import LogisticRegression
 
-    weights = "balanced" if recipe.class_weights == "balanced" else None
+    weights = None
+    if recipe.class_weights != "none":
+        weights = dict(enumerate(class_weights(np.bincount(train[1]).tolist(), recipe.class_weights)))
 
     def model(penalty: float, scale: Array) -> Any:
         return LogisticRegression(C=penalty, max_iter=1000, class_weight=weights, random_state=recipe.seed)
