@@ -19,7 +19,7 @@ from weitiao.pretrained.half import Half  # noqa: E402
 from weitiao.tasks.losses import cross_entropy as loss_of  # noqa: E402
 from weitiao.tuning.batches import Batch, collate  # noqa: E402
 from weitiao.tuning.loop import gradients, optimizer_of  # noqa: E402
-from weitiao.tuning.objectives import fgm, rdrop, supcon  # noqa: E402
+from weitiao.tuning.objectives import fgm, freelb, pgd, rdrop, supcon  # noqa: E402
 from weitiao.tuning.plan import read_recipe  # noqa: E402
 from weitiao.tuning.recipe import OBJECTIVES  # noqa: E402
 
@@ -104,28 +104,129 @@ class Linear(torch.nn.Module):
         return ((vectors * there).sum(1) / there.sum(1)) @ self.weight
 
 
+GENERATOR = np.random.default_rng(1)
+TABLE, WEIGHT = GENERATOR.normal(size=(6, 4)), GENERATOR.normal(size=(4, 2))
+IDS, MASK, GOLD = np.array([[1, 2, 3], [4, 5, 0]]), np.array([[1, 1, 1], [1, 1, 0]]), np.array([0, 1])
+BATCH = Batch(torch.tensor(IDS), torch.tensor(MASK), torch.tensor(GOLD))
+
+
+def nll(vectors: Any, matrix: Any) -> float:
+    means = (vectors * MASK[..., None]).sum(1) / MASK.sum(1, keepdims=True)
+    return float(-np.log(softmax(means @ matrix)[np.arange(2), GOLD]).sum())
+
+
+def long(values: Any) -> Any:
+    return np.sqrt(((values * MASK[..., None]) ** 2).sum((1, 2)))[:, None, None]
+
+
+def uphill(vectors: Any) -> Any:
+    slope = slopes(lambda at: nll(at, WEIGHT), vectors)
+    return slope / long(slope)
+
+
+def shortened(away: Any, most: Any) -> Any:
+    return away * np.minimum(1, most / long(away))
+
+
+def of_table(function: Callable[[Any], float]) -> Any:
+    """Gradient of a function of the texts' vectors at the table that they are looked up in."""
+    return slopes(lambda table: function(table[IDS]), TABLE)
+
+
 def test_fgm_pushes_the_vectors_where_the_loss_rises() -> None:
-    generator = np.random.default_rng(1)
-    table, weight = generator.normal(size=(6, 4)), generator.normal(size=(4, 2))
-    ids, mask, gold = np.array([[1, 2, 3], [4, 5, 0]]), np.array([[1, 1, 1], [1, 1, 0]]), np.array([0, 1])
-
-    def nll(vectors: Any, matrix: Any) -> float:
-        means = (vectors * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
-        return float(-np.log(softmax(means @ matrix)[np.arange(2), gold]).sum())
-
-    vectors = table[ids]
-    slope = slopes(lambda at: nll(at, weight), vectors)
-    size = np.sqrt(((vectors * mask[..., None]) ** 2).sum((1, 2)))
-    pushed = vectors + slope * (fgm.PUSH * size / np.sqrt((slope**2).sum((1, 2))))[:, None, None]
-    network = Linear(table, weight)
-    batch = Batch(torch.tensor(ids), torch.tensor(mask), torch.tensor(gold))
-    found = fgm.term(network, batch, None, None, LOSS)  # type: ignore[arg-type]
-    assert found.item() == pytest.approx(nll(pushed, weight), rel=1e-5)
-    assert found.item() > nll(vectors, weight)
+    vectors = TABLE[IDS]
+    away = fgm.PUSH * long(vectors) * uphill(vectors)
+    network = Linear(TABLE, WEIGHT)
+    found = fgm.term(network, BATCH, None, None, LOSS)  # type: ignore[arg-type]
+    assert found.item() == pytest.approx(nll(vectors + away, WEIGHT), rel=1e-5)
+    assert found.item() > nll(vectors, WEIGHT)
     found.backward()
     # the push counts as a constant: it was found by the gradient, and isn't differentiated once more
-    np.testing.assert_allclose(network.weight.grad, slopes(lambda at: nll(pushed, at), weight), atol=1e-5)
-    assert torch.isfinite(network.table.grad).all()
+    np.testing.assert_allclose(network.weight.grad, slopes(lambda at: nll(vectors + away, at), WEIGHT), atol=1e-5)
+    np.testing.assert_allclose(network.table.grad, of_table(lambda at: nll(at + away, WEIGHT)), atol=1e-5)
+
+
+@pytest.mark.parametrize(("steps", "step"), [(3, 0.05), (4, 0.04), (1, 0.1)])
+def test_pgd_climbs_in_steps_and_stays_near(monkeypatch: pytest.MonkeyPatch, steps: int, step: float) -> None:
+    monkeypatch.setattr(pgd, "STEPS", steps)
+    monkeypatch.setattr(pgd, "STEP", step)
+    vectors = TABLE[IDS]
+    away = np.zeros_like(vectors)
+    for _ in range(steps):
+        away = shortened(away + step * long(vectors) * uphill(vectors + away), pgd.PUSH * long(vectors))
+    network = Linear(TABLE, WEIGHT)
+    found = pgd.term(network, BATCH, None, None, LOSS)  # type: ignore[arg-type]
+    assert found.item() == pytest.approx(nll(vectors + away, WEIGHT), rel=1e-5)
+    np.testing.assert_allclose(long(away), pgd.PUSH * long(vectors))
+    found.backward()
+    np.testing.assert_allclose(network.weight.grad, slopes(lambda at: nll(vectors + away, at), WEIGHT), atol=1e-5)
+    np.testing.assert_allclose(network.table.grad, of_table(lambda at: nll(at + away, WEIGHT)), atol=1e-5)
+    if steps == 1:
+        assert found.item() == fgm.term(network, BATCH, None, None, LOSS).item()  # type: ignore[arg-type]
+
+
+def test_freelb_is_the_mean_of_the_losses_on_the_way() -> None:
+    vectors = TABLE[IDS]
+    torch.manual_seed(7)
+    drawn = 2 * torch.rand(vectors.shape).double().numpy() - 1
+    away = freelb.PUSH * long(vectors) * drawn * MASK[..., None] / np.sqrt(4 * MASK.sum(1))[:, None, None]
+    way = [away]
+    for _ in range(freelb.STEPS - 1):
+        moved = way[-1] + freelb.STEP * long(vectors) * uphill(vectors + way[-1])
+        way.append(shortened(moved, freelb.PUSH * long(vectors)))
+    assert all((long(each) <= freelb.PUSH * long(vectors) * (1 + 1e-9)).all() for each in way)
+
+    def mean(vectors: Any, weight: Any) -> float:
+        return float(np.mean([nll(vectors + each, weight) for each in way]))
+
+    network = Linear(TABLE, WEIGHT)
+    torch.manual_seed(7)
+    found = freelb.term(network, BATCH, None, None, LOSS)  # type: ignore[arg-type]
+    assert found.item() == pytest.approx(mean(vectors, WEIGHT), rel=1e-5)
+    (3 * found).backward()
+    np.testing.assert_allclose(network.weight.grad, 3 * slopes(lambda at: mean(vectors, at), WEIGHT), atol=1e-4)
+    np.testing.assert_allclose(network.table.grad, 3 * of_table(lambda at: mean(at, WEIGHT)), atol=1e-4)
+
+
+@pytest.mark.parametrize("packs", [True, False])
+@pytest.mark.parametrize("bf16", [True, False])
+def test_freelb_gives_the_gradients_of_its_losses(
+    network: Callable[..., Any], encoded: Any, monkeypatch: pytest.MonkeyPatch, packs: bool, bf16: bool
+) -> None:
+    """Without a push, the gradient that is handed over is that of the task's loss."""
+    monkeypatch.setattr(freelb, "PUSH", 0.0)
+    found = []
+    for terms in ([], [(freelb, 1.0)]):
+        made = network().train()
+        if packs:
+            made.pack()
+        batch = collate(encoded, list(range(12)))
+        gradients(made, [batch], 12, LOSS, Half(made, bf16=bf16), terms)
+        found.append({name: p.grad for name, p in made.named_parameters() if p.grad is not None})
+    assert found[0].keys() == found[1].keys()
+    close = {"rtol": 5e-2, "atol": 2e-3} if bf16 else {"rtol": 1e-3, "atol": 1e-6}
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], 2 * gradient, msg=name, **close)
+
+
+def test_freelb_drops_the_same_values_on_its_whole_way(
+    network: Callable[..., Any], encoded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freelb, "PUSH", 0.0)
+    made, batch = network(dropout=0.3).train(), collate(encoded, list(range(12)))
+    answers = []
+    answer = type(made).answer
+
+    def watched(self: Any, *given: Any) -> Any:
+        answers.append(answer(self, *given))
+        return answers[-1]
+
+    monkeypatch.setattr(type(made), "answer", watched)
+    freelb.term(made, batch, None, None, LOSS)  # type: ignore[arg-type]
+    assert len(answers) == freelb.STEPS
+    assert all(torch.equal(each, answers[0]) for each in answers)
+    freelb.term(made, batch, None, None, LOSS)  # type: ignore[arg-type]
+    assert not torch.equal(answers[-1], answers[0]), "the next time others are dropped"
 
 
 @pytest.mark.parametrize("packs", [True, False])
@@ -163,7 +264,8 @@ def test_they_are_for_one_class_of_several_where_they_must_be() -> None:
     for name in ("rdrop", "supcon"):
         with pytest.raises(RecipeError, match=f"{name}: for one class of several"):
             read_recipe(None, {"task": "tag", name: 1.0})
-    assert read_recipe(None, {"task": "tag", "fgm": 1.0}).value.fgm == 1.0
+    for name in ("fgm", "pgd", "freelb"):
+        assert getattr(read_recipe(None, {"task": "tag", name: 1.0}).value, name) == 1.0
     with pytest.raises(RecipeError, match="rdrop"):
         read_recipe(None, {"method": "head", "rdrop": 1.0})
 

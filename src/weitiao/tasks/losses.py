@@ -60,7 +60,8 @@ def _focal(logits: Tensor, gold: Tensor, weight: Tensor | None, smoothing: float
 
 def _unsure(logs: Tensor, focal: float) -> Tensor:
     """``(1 - p)^focal`` of ``log p``; where p is 1, the slope of a root would be infinite."""
-    return torch.pow((-torch.expm1(logs)).clamp(min=TINY), focal)
+    unsure: Tensor = (-torch.expm1(logs)).clamp(min=TINY)
+    return unsure.pow(focal)
 
 
 def binary_cross_entropy(smoothing: float, weight: Tensor | None = None, focal: float = 0.0) -> Loss:

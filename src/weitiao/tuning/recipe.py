@@ -20,6 +20,8 @@ OBJECTIVES: dict[str, str] = {  # settings of these names are their weights
     "rdrop": "weitiao.tuning.objectives.rdrop",
     "supcon": "weitiao.tuning.objectives.supcon",
     "fgm": "weitiao.tuning.objectives.fgm",
+    "pgd": "weitiao.tuning.objectives.pgd",
+    "freelb": "weitiao.tuning.objectives.freelb",
 }
 
 # Settings with an option of their own on the command line; the others are given by --set.
@@ -37,11 +39,11 @@ class Recipe(BaseModel):
     With a table of texts with probabilities these are weighed so that their mean is the training labels' share, if
     ``soft_align``, then raised to the power ``soft_power`` (2 sharpens as a temperature of 0.5 does), and the labelled
     rows are repeated until they are ``labelled_share`` of all.
+    ``focal`` is a power: an answer's loss counts by one minus its probability, raised to it.
     ``head_first`` solves for the head on the frozen base before anything is tuned.
     ``rdrop``, ``supcon`` and ``fgm`` weigh objectives that are added to the task's loss; each layer learns at
     ``layer_decay`` times the rate of the one above it; ``top_layers`` is how many learn with the method "layers".
     ``checkpoint_every`` counts seconds; ``trackers`` are shown the run, None means TensorBoard where it is installed.
-    ``focal`` is a power: an answer's loss counts by one minus its probability, raised to it.
     Neither changes the result.
     """
 
@@ -77,6 +79,8 @@ class Recipe(BaseModel):
     rdrop: float = Field(default=0.0, ge=0, le=100)
     supcon: float = Field(default=0.0, ge=0, le=100)
     fgm: float = Field(default=0.0, ge=0, le=100)
+    pgd: float = Field(default=0.0, ge=0, le=100)
+    freelb: float = Field(default=0.0, ge=0, le=100)
     soft_power: float = Field(default=1.0, gt=0, le=100)
     soft_align: bool = False
     labelled_share: float = Field(default=0.1, ge=0, lt=1)
