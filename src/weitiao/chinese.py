@@ -1276,6 +1276,8 @@ CHINESE: dict[str, str] = {
     'Method "{method}" solves for one class of several: tasks {tasks}. For {task} use full or lora.': "方法 {method} 只适用于多选一的任务：{tasks}。{task} 请用 full 或 lora。",
     "{names}: for answers that are one label or another, tasks {tasks}, not {task}.": "{names} 只适用于答案为标签的任务：{tasks}，不适用于 {task}。",
     "{names}: for one class of several, tasks {tasks}, not {task}.": "{names} 只适用于多选一的任务：{tasks}，不适用于 {task}。",
+    "average is over the last steps of all epochs, which patience may leave out: remove one of them.": "average 对全部轮次的最后若干步取平均，而 patience 可能提前停止：请去掉其中一个。",
+    "{names}: for answers that are one label or another, tasks {tasks}, not {task}.": "{names} 只适用于答案为标签的任务：{tasks}，不适用于 {task}。",
     # tuning/trackers.py
     "{tracker} shows this run: {folder}": "{tracker} 记录本次运行：{folder}",
     "{tracker} failed and is left out: {problem}": "{tracker} 出错，不再使用：{problem}",

@@ -82,6 +82,7 @@ class Run:
         ("full", {"batch_size": 8, "accumulation": 3}),
         ("lora", {}),
         ("full", {"epochs": 5, "patience": 2, "batch_size": 40, "bf16": True}),
+        ("full", {"average": 0.6, "bf16": True}),
     ],
 )
 def test_cut_short_anywhere_it_ends_with_the_weights_of_an_unbroken_run(

@@ -167,6 +167,48 @@ def test_the_last_epoch_may_be_the_best(network: Callable[..., Any], encoded: An
     assert weights(made) == seen[2]
 
 
+@pytest.mark.parametrize(("share", "averaged"), [(0.5, 8), (0.3, 4), (0.001, 1)])
+@pytest.mark.parametrize("judged", [True, False])
+def test_the_mean_of_the_last_steps_is_judged_and_left(
+    network: Callable[..., Any], encoded: Any, share: float, averaged: int, judged: bool
+) -> None:
+    plan = schedule(epochs=3, batch_size=16, average=share)  # of 15 steps
+    made, after, seen = network(dropout=0.1), [], []
+
+    def watch(now: Any) -> None:
+        if not now.epoch_ended:
+            after.append(trainable_state(made))
+
+    def score(current: Any) -> float:
+        seen.append(trainable_state(current))
+        return float(len(seen))
+
+    train(made, encoded, loss_of([40, 40], 0.0), plan, score if judged else None, watch)
+    assert len(after) == 15
+    left = trainable_state(made)
+    for name, value in left.items():
+        mean = torch.stack([each[name] for each in after[-averaged:]]).double().mean(0).float()
+        torch.testing.assert_close(value, mean, atol=1e-6, rtol=1e-5)
+    if judged:
+        assert all(torch.equal(seen[2][name], value) for name, value in left.items())
+        assert all(torch.equal(seen[0][name], value) for name, value in after[4].items()), "not averaged yet"
+        assert share != 0.5 or any(not torch.equal(seen[1][name], value) for name, value in after[9].items())
+
+
+def test_averaging_changes_nothing_of_the_way(network: Callable[..., Any], encoded: Any) -> None:
+    ends = []
+    for share in (0.0, 0.9):
+        made, after = network(dropout=0.1), []
+        torch.manual_seed(3)
+        scores = iter([0.5, 0.9, 0.4])
+        plan = schedule(epochs=3, batch_size=16, average=share, bf16=True)
+        watch = lambda _, made=made, after=after: after.append(weights(made))  # noqa: E731
+        train(made, encoded, loss_of([40, 40], 0.0), plan, lambda _, scores=scores: next(scores), watch)
+        ends.append((after, weights(made)))
+    assert ends[0][0] == ends[1][0]
+    assert ends[0][1] != ends[1][1]
+
+
 def test_gradients_are_clipped(network: Callable[..., Any], encoded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     norms = []
     step = torch.optim.AdamW.step

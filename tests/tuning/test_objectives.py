@@ -260,6 +260,16 @@ def test_a_bundle_is_tuned_with_each(tmp_path: Path, tiny_bert: Path, reviews: P
     assert found["recipe"][name] == 0.3
 
 
+@pytest.mark.parametrize("settings", [{"focal": 2.0, "class_weights": "effective"}, {"average": 0.3}])
+def test_a_bundle_is_tuned_with_these_settings(
+    tmp_path: Path, tiny_bert: Path, reviews: Path, settings: dict[str, Any]
+) -> None:
+    out = tmp_path / "bundle"
+    found = weitiao.tune(str(reviews), str(out), base=str(tiny_bert), trackers=[], **QUICK | {"epochs": 12} | settings)
+    assert found["metrics"]["accuracy"] > 0.8
+    assert weitiao.evaluate(str(out), str(reviews))["metrics"]["accuracy"] > 0.8
+
+
 def test_they_are_for_one_class_of_several_where_they_must_be() -> None:
     for name in ("rdrop", "supcon"):
         with pytest.raises(RecipeError, match=f"{name}: for one class of several"):

@@ -124,7 +124,13 @@ def test_an_unknown_setting_suggests_a_known_one() -> None:
 
 @pytest.mark.parametrize("name", NOT_SOLVED)
 def test_settings_that_do_nothing_with_a_head_are_refused(name: str, toml: Callable[[str], str]) -> None:
-    small = {"label_smoothing": 0.1, "learning_rate": 1e-3, "head_learning_rate": 1e-3, "layer_decay": 0.5}
+    small = {
+        "label_smoothing": 0.1,
+        "learning_rate": 1e-3,
+        "head_learning_rate": 1e-3,
+        "layer_decay": 0.5,
+        "average": 0.5,
+    }
     value = (small | {"head_first": True}).get(name, 2)
     message = fails(None, method="head", **{name: value})
     assert name in message
@@ -203,6 +209,7 @@ def test_a_decided_recipe_written_as_toml_is_read_back_the_same(method: str, tom
         ({"max_length": 32, "stride": 40}, "stride"),
         ({"max_length": 64, "stride": 62}, "stride"),
         ({"task": "qa", "max_length": 8}, "max_length"),
+        ({"average": 0.5, "patience": 2}, "average is over the last steps"),
         ({"task": "qa", "focal": 2.0}, "focal: for answers that are one label"),
         ({"task": "similarity", "class_weights": "effective"}, "class_weights: for answers that are one label"),
     ],

@@ -75,8 +75,9 @@ def binary_cross_entropy(smoothing: float, weight: Tensor | None = None, focal: 
         if not focal:
             return functional.binary_cross_entropy_with_logits(logits, gold, pos_weight=weight, reduction="sum")
         yes, no = functional.logsigmoid(logits), functional.logsigmoid(-logits)
-        positive = gold * _unsure(yes, focal) * yes
-        return -((positive if weight is None else weight * positive) + (1 - gold) * _unsure(no, focal) * no).sum()
+        positive, negative = gold * _unsure(yes, focal) * yes, (1 - gold) * _unsure(no, focal) * no
+        total: Tensor = ((positive if weight is None else weight * positive) + negative).sum()
+        return -total
 
     return loss
 

@@ -120,9 +120,12 @@ def foretell(network: Network, train: Encoded, dev: Encoded, test: Encoded, loss
     )
     learned = sum(p.nbytes for p in network.parameters() if p.requires_grad) / MB
     writing = weights_mb(network) / WRITING_MB_PER_SECOND
+    copies = int(bool(len(dev)) and schedule.epochs > 1)  # the best epoch's
+    if schedule.average:
+        copies += 2 if len(dev) else 1  # the mean, and the weights while the mean is judged
     return Foretold(
         seconds=training + answering + writing,
-        peak_memory_mb=expected_peak_mb() + (learned if len(dev) and schedule.epochs > 1 else 0.0),
+        peak_memory_mb=expected_peak_mb() + learned * copies,
         texts_per_second=len(train) * schedule.epochs / max(training, 1e-9),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib import import_module
@@ -47,6 +48,7 @@ class Schedule:
     bf16: bool
     seed: int
     layer_decay: float = 1.0
+    average: float = 0.0  # share of the steps, the last ones, after which the weights are averaged
     objectives: tuple[tuple[str, float], ...] = ()  # beside the task's loss: names of `OBJECTIVES`, and weights
 
     def steps(self, rows: int) -> int:
@@ -199,6 +201,46 @@ def restore(network: nn.Module, state: dict[str, Tensor]) -> None:
             parameters[name].copy_(value)
 
 
+class Average:
+    """The mean of the weights after each of the last ``share`` of all ``steps``, one at least; none with 0.
+
+    Stochastic weight averaging (Izmailov et al. 2018, arXiv 1803.05407, algorithm 1), but of every step, while the rate
+    falls: a run of few epochs has few ends of epochs. ``mean`` is empty until the first of them.
+    """
+
+    def __init__(self, network: nn.Module, share: float, steps: int) -> None:
+        self.network, self.mean = network, dict[str, Tensor]()
+        self.before = steps - max(1, round(steps * share)) if share else steps
+
+    def take(self, step: int) -> None:
+        """Count in the weights as they are after the ``step``-th step."""
+        if step == self.before + 1:
+            self.mean = trainable_state(self.network)
+        elif self.mean:
+            for name, parameter in self.network.named_parameters():
+                if name in self.mean:
+                    self.mean[name].lerp_(parameter.detach(), 1 / (step - self.before))
+
+    @contextmanager
+    def put_in(self) -> Iterator[None]:
+        """The network has the mean's weights meanwhile, if there are any yet."""
+        own = trainable_state(self.network) if self.mean else {}
+        restore(self.network, self.mean)
+        try:
+            yield
+        finally:
+            restore(self.network, own)
+
+    def state(self) -> dict[str, Tensor]:
+        """Of a checkpoint."""
+        return {f"average.{name}": value for name, value in self.mean.items()}
+
+    def put_back(self, tensors: dict[str, Tensor]) -> None:
+        """Undo `state`; other ``tensors`` are of other parts."""
+        parts = {name.partition("."): value for name, value in tensors.items()}
+        self.mean = {name: value for (part, _, name), value in parts.items() if part == "average"}
+
+
 def _groups(order: list[list[int]], size: int) -> Iterator[list[list[int]]]:
     for start in range(0, len(order), size):
         yield order[start : start + size]
@@ -264,7 +306,8 @@ def train(
     watch: Callable[[Progress], None],
     checkpoints: Checkpoints | None = None,
 ) -> list[dict[str, Any]]:
-    """Train ``network`` in place; leaves the weights of the best epoch by ``score`` (the last, without one).
+    """Train ``network`` in place; leaves the weights of the best epoch by ``score`` (the last, without one). From where
+    weights are averaged on, these are judged and left.
 
     Returns a history: one row an epoch with step, epoch, loss (mean since the last row), dev_metric, seconds. With
     ``checkpoints`` it goes on from the one that was saved, if any, and ends with the weights of an unbroken run.
@@ -279,7 +322,9 @@ def train(
         best = put_back(network, optimizer, checkpoints.saved.tensors)
         stepper.half.refresh()
     steps, began = schedule.steps(len(train_rows)), time.monotonic() - now.seconds
-    lengths = train_rows.lengths
+    lengths, average = train_rows.lengths, Average(network, schedule.average, steps)
+    if checkpoints and checkpoints.saved:
+        average.put_back(checkpoints.saved.tensors)
 
     def report(loss: float, **more: Any) -> None:
         now.seconds = time.monotonic() - began
@@ -290,7 +335,8 @@ def train(
 
     def keep(*, ending: bool = False) -> None:
         if checkpoints and checkpoints.due(ending=ending):
-            checkpoints.save(now.step, snapshot(network, optimizer, best), asdict(now))
+            tensors = snapshot(network, optimizer, best) | average.state()
+            checkpoints.save(now.step, tensors, asdict(now))
 
     def over() -> bool:
         stopped = bool(score and schedule.patience and now.since_best >= schedule.patience)
@@ -305,21 +351,24 @@ def train(
             set_rates(optimizer, [rate * factor for rate in base_rates])
             now.losses.append(stepper.step(train_rows, rows))
             now.step, now.done, now.texts = now.step + 1, now.done + 1, now.texts + sum(map(len, rows))
+            average.take(now.step)
             report(now.losses[-1])
             keep()
         mean_loss, metric = float(np.mean(now.losses)), None
         if score:
-            metric = stepper.processes.of_first(partial(score, network))
-            now.since_best += 1
-            if metric > now.best:
-                now.best, now.since_best = metric, 0
-                best = trainable_state(network) if now.epoch < schedule.epochs else None
+            with average.put_in():
+                metric = stepper.processes.of_first(partial(score, network))
+                now.since_best += 1
+                if metric > now.best:
+                    now.best, now.since_best = metric, 0
+                    best = trainable_state(network) if now.epoch < schedule.epochs else None
         now.seconds = time.monotonic() - began
         row = {"step": now.step, "epoch": now.epoch, "loss": mean_loss, "dev_metric": metric, "seconds": now.seconds}
         now.history.append(row)
         report(mean_loss, epoch_ended=True, dev_metric=metric, best=now.since_best == 0)
         now.epoch, now.done, now.losses, now.order = now.epoch + 1, 0, [], dict(generator.bit_generator.state)
         keep(ending=over())
+    restore(network, average.mean)
     if best is not None and now.since_best:
         restore(network, best)
     return now.history

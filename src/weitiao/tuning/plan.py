@@ -25,6 +25,7 @@ NOT_SOLVED = (
     "accumulation",
     "label_smoothing",
     "focal",
+    "average",
     "patience",
     "head_first",
     "layer_decay",
@@ -73,6 +74,10 @@ def read_recipe(file: str | None, flags: Mapping[str, Any]) -> Resolved[Recipe]:
                     task=resolved.value.task,
                 )
             )
+    if resolved.value.average and resolved.value.patience:
+        raise RecipeError(
+            say("average is over the last steps of all epochs, which patience may leave out: remove one of them.")
+        )
     if resolved.value.method in SOLVED:
         if resolved.value.task not in EXCLUSIVE:
             raise RecipeError(
@@ -180,5 +185,6 @@ def schedule_of(recipe: Recipe) -> Schedule:
         bf16=recipe.precision == "bf16",
         seed=recipe.seed,
         layer_decay=recipe.layer_decay,
+        average=recipe.average,
         objectives=tuple((name, getattr(recipe, name)) for name in OBJECTIVES if getattr(recipe, name)),
     )

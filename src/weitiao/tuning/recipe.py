@@ -39,6 +39,7 @@ class Recipe(BaseModel):
     With a table of texts with probabilities these are weighed so that their mean is the training labels' share, if
     ``soft_align``, then raised to the power ``soft_power`` (2 sharpens as a temperature of 0.5 does), and the labelled
     rows are repeated until they are ``labelled_share`` of all.
+    ``average`` is the share of the steps, the last ones, over which the weights are averaged.
     ``focal`` is a power: an answer's loss counts by one minus its probability, raised to it.
     ``head_first`` solves for the head on the frozen base before anything is tuned.
     ``rdrop``, ``supcon`` and ``fgm`` weigh objectives that are added to the task's loss; each layer learns at
@@ -61,6 +62,7 @@ class Recipe(BaseModel):
     schedule: Literal["linear", "cosine"] = "linear"
     warmup: float = Field(default=0.1, ge=0, lt=1)
     weight_decay: float = Field(default=0.01, ge=0, le=1)
+    average: float = Field(default=0.0, ge=0, lt=1)
     clip: float = Field(default=1.0, gt=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
