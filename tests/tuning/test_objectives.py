@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,13 +21,14 @@ from weitiao.pretrained.half import Half  # noqa: E402
 from weitiao.tasks.losses import cross_entropy as loss_of  # noqa: E402
 from weitiao.tuning.batches import Batch, collate  # noqa: E402
 from weitiao.tuning.loop import gradients, optimizer_of  # noqa: E402
-from weitiao.tuning.objectives import fgm, freelb, pgd, rdrop, supcon  # noqa: E402
+from weitiao.tuning.objectives import consistency, fgm, freelb, pairs, pgd, rdrop, supcon  # noqa: E402
 from weitiao.tuning.plan import read_recipe  # noqa: E402
 from weitiao.tuning.recipe import OBJECTIVES  # noqa: E402
 
 from .conftest import QUICK  # noqa: E402
 from .test_methods import quick  # noqa: E402
 
+SOFT = [("很好", 0.9), ("不错", 0.7), ("很差", 0.1), ("失望", 0.05)]
 LOSS = loss_of([5, 5], 0.0)
 
 
@@ -86,6 +89,34 @@ def test_supcon_draws_texts_of_one_class_together() -> None:
     none = supcon.term(None, alone, given, None, LOSS)  # type: ignore[arg-type]
     assert none.item() == 0.0
     none.backward()
+    assert torch.isfinite(given.grad).all()
+
+
+def test_pairs_of_one_class_point_one_way_and_the_closest_of_others_another() -> None:
+    features = np.random.default_rng(4).normal(size=(6, 3))
+    gold = [0, 1, 0, 0, 2, 1]  # one text is alone in its class
+
+    def by_hand(values: Any) -> float:
+        unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+        total = 0.0
+        for i, own in enumerate(gold):
+            peers = [unit[i] @ unit[j] for j in range(6) if gold[j] == own and j != i]
+            others = sorted((unit[i] @ unit[j] for j in range(6) if gold[j] != own), reverse=True)
+            hard = others[: max(1, len(peers))]
+            total += sum([(1 - c) ** 2 for c in peers] + [c**2 for c in hard]) / (len(peers) + len(hard))
+        return total
+
+    given = torch.tensor(features, requires_grad=True)
+    found = pairs.term(None, SimpleNamespace(gold=torch.tensor(gold)), given, None, LOSS)  # type: ignore[arg-type]
+    assert found.item() == pytest.approx(by_hand(features), rel=1e-5)
+    found.backward()
+    np.testing.assert_allclose(given.grad, slopes(by_hand, features), atol=1e-4)
+    shares = torch.nn.functional.one_hot(torch.tensor(gold)).float() * 0.8 + 0.05
+    soft = pairs.term(None, SimpleNamespace(gold=shares), given, None, LOSS)  # type: ignore[arg-type]
+    assert soft.item() == found.item()
+    for one in ([0], [0, 0], [0, 1]):
+        batch = SimpleNamespace(gold=torch.tensor(one))
+        pairs.term(None, batch, given[: len(one)], None, LOSS).backward()  # type: ignore[arg-type]
     assert torch.isfinite(given.grad).all()
 
 
@@ -188,6 +219,33 @@ def test_freelb_is_the_mean_of_the_losses_on_the_way() -> None:
     np.testing.assert_allclose(network.table.grad, 3 * of_table(lambda at: mean(at, WEIGHT)), atol=1e-4)
 
 
+def test_consistency_asks_for_the_sure_answers_where_words_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consistency, "HIDDEN", 0.5)
+    ids, mask = np.array([[1, 2, 3, 4, 5], [5, 4, 3, 0, 0], [2, 1, 1, 3, 0]]), np.ones((3, 5), dtype=int)
+    mask[1, 3:] = mask[2, 4:] = 0
+    logits = np.array([[2.0, -1.0], [0.3, 0.1], [-1.5, 0.5]])  # the second text's answer isn't sure
+    torch.manual_seed(2)
+    hidden = torch.rand(3, 5).numpy() < consistency.HIDDEN
+    hidden[[0, 0, 1, 1, 2, 2], [0, 4, 0, 2, 0, 3]] = False
+    assert hidden[[0, 2]].any(1).all(), "nothing would be shown: take another seed"
+    q = softmax(logits / consistency.TEMPERATURE)
+
+    def by_hand(table: Any, weight: Any) -> float:
+        there = mask[..., None] * ~hidden[..., None]
+        p = softmax((table[ids] * there).sum(1) / mask.sum(1, keepdims=True) @ weight)
+        return float((q * (np.log(q) - np.log(p))).sum(1)[[0, 2]].sum())
+
+    network, batch = Linear(TABLE, WEIGHT), Batch(torch.tensor(ids), torch.tensor(mask), torch.tensor([0, 1, 0]))
+    given = torch.tensor(logits, requires_grad=True)
+    torch.manual_seed(2)
+    found = consistency.term(network, batch, None, given, LOSS)  # type: ignore[arg-type]
+    assert found.item() == pytest.approx(by_hand(TABLE, WEIGHT), rel=1e-5)
+    found.backward()
+    np.testing.assert_allclose(network.table.grad, slopes(lambda at: by_hand(at, WEIGHT), TABLE), atol=1e-5)
+    np.testing.assert_allclose(network.weight.grad, slopes(lambda at: by_hand(TABLE, at), WEIGHT), atol=1e-5)
+    assert given.grad is None, "the sure answers don't learn from the others"
+
+
 @pytest.mark.parametrize("packs", [True, False])
 @pytest.mark.parametrize("bf16", [True, False])
 def test_freelb_gives_the_gradients_of_its_losses(
@@ -231,10 +289,13 @@ def test_freelb_drops_the_same_values_on_its_whole_way(
 
 @pytest.mark.parametrize("packs", [True, False])
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_the_loop_adds_them_weighted(network: Callable[..., Any], encoded: Any, name: str, packs: bool) -> None:
+def test_the_loop_adds_them_weighted(
+    network: Callable[..., Any], encoded: Any, monkeypatch: pytest.MonkeyPatch, name: str, packs: bool
+) -> None:
     import importlib
 
     objective = importlib.import_module(OBJECTIVES[name])
+    monkeypatch.setattr(objective, "SURE", 0.0, raising=False)  # nothing was learned yet
     found = []
     batch = collate(encoded, list(range(12)))
     for terms in ([], [(objective, 1.0)], [(objective, 2.0)]):
@@ -270,8 +331,20 @@ def test_a_bundle_is_tuned_with_these_settings(
     assert weitiao.evaluate(str(out), str(reviews))["metrics"]["accuracy"] > 0.8
 
 
+def test_texts_with_probabilities_take_part_in_all_of_them(tmp_path: Path, tiny_bert: Path, reviews: Path) -> None:
+    soft = tmp_path / "soft.csv"
+    with soft.open("w", encoding="utf-8", newline="") as file:
+        answered = [(f"这家店{word}", json.dumps({"positive": share, "negative": 1 - share})) for word, share in SOFT]
+        csv.writer(file).writerows([("text", "probabilities"), *answered])
+    settings = QUICK | {"epochs": 12, "focal": 1.0, "class_weights": "effective", **dict.fromkeys(OBJECTIVES, 0.1)}
+    out = str(tmp_path / "bundle")
+    found = weitiao.tune(str(reviews), out, base=str(tiny_bert), soft=str(soft), trackers=[], **settings)
+    assert found["n_soft"] == len(SOFT)
+    assert found["metrics"]["accuracy"] > 0.8
+
+
 def test_they_are_for_one_class_of_several_where_they_must_be() -> None:
-    for name in ("rdrop", "supcon"):
+    for name in ("rdrop", "supcon", "pairs", "consistency"):
         with pytest.raises(RecipeError, match=f"{name}: for one class of several"):
             read_recipe(None, {"task": "tag", name: 1.0})
     for name in ("fgm", "pgd", "freelb"):

@@ -18,7 +18,7 @@ TINY = 1e-12
 
 def counted(rows: float, weights: str) -> float:
     """How many rows a class counts as having: "balanced", as many as it has; "effective", ``(1 - BETA^rows) / (1 -
-    BETA)``, as the next one of many says little that is new (Cui et al. 2019, arXiv 1901.05555, equation 2).
+    BETA)``, as the next one of many says little that is new (Cui et al. 2019, arXiv 1901.05555, proposition 1).
     """
     return max(1.0, float(rows)) if weights == "balanced" else (1 - BETA ** max(1.0, float(rows))) / (1 - BETA)
 

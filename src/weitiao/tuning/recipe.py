@@ -22,6 +22,8 @@ OBJECTIVES: dict[str, str] = {  # settings of these names are their weights
     "fgm": "weitiao.tuning.objectives.fgm",
     "pgd": "weitiao.tuning.objectives.pgd",
     "freelb": "weitiao.tuning.objectives.freelb",
+    "pairs": "weitiao.tuning.objectives.pairs",
+    "consistency": "weitiao.tuning.objectives.consistency",
 }
 
 # Settings with an option of their own on the command line; the others are given by --set.
@@ -83,6 +85,8 @@ class Recipe(BaseModel):
     fgm: float = Field(default=0.0, ge=0, le=100)
     pgd: float = Field(default=0.0, ge=0, le=100)
     freelb: float = Field(default=0.0, ge=0, le=100)
+    pairs: float = Field(default=0.0, ge=0, le=100)
+    consistency: float = Field(default=0.0, ge=0, le=100)
     soft_power: float = Field(default=1.0, gt=0, le=100)
     soft_align: bool = False
     labelled_share: float = Field(default=0.1, ge=0, lt=1)
