@@ -3,8 +3,8 @@
     python benchmarks/support_intents.py TRAIN.csv TEST.csv [--unknown DATA.csv] [--budget 0.02] [--minutes 10]
                                          [--text COL --label COL] [--folder DIR]
 
-Learns and calibrates on TRAIN alone, on a part that is held out or on answers by what hasn't learned the question; TEST
-and the unknown questions are read once, at the end. Prints one JSON object last: answered, wrong_share (wrong answers
+Learns and calibrates on TRAIN alone, on answers by what hasn't learned the question; TEST and the unknown questions are
+read once, at the end. Prints one JSON object last: answered, wrong_share (wrong answers
 sent ÷ all known questions), auroc_known (known against unknown questions), unknown_answered, accuracy; fractions, null
 where no unknown questions are given.
 

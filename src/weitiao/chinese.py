@@ -82,7 +82,6 @@ CHINESE: dict[str, str] = {
     "{folder} was trained on another base than {base}. Train it again.": "{folder} 是用另一个基座训练的，而不是 {base}。请重新训练。",
     "{name} = {value}: expected more than 0.": "{name} = {value}：应大于 0。",
     "The tuned network adds nothing to what the frozen bases answer; it is left out.": "微调的网络没有带来更多正确答案，不予采用。",
-    "{path} knows other labels than its examples do.": "{path} 的标签与例句的标签不同。",
     "Intents are learned from examples of at least two; {count} came.": "学习意图至少需要两个意图的例句；收到 {count} 个。",
     # bundle/as_run.py
     "{path}: its recipe and report can't be read: {why}": "{path}：无法读取其配方和报告：{why}",
@@ -359,7 +358,7 @@ CHINESE: dict[str, str] = {
     # cli/tune.py
     "What holds for the bundle beside the base's licence; its card tells it.": "除基座许可之外对模型包适用的条款；写入模型说明。",
     "Folder to make for the bundle.": "存放模型包的文件夹（新建）。",
-    "full, head, lora, ia3, bitfit or layers.": "full、head、lora、ia3、bitfit 或 layers。",
+    "full, head, cloze, lora, adalora, ia3, bitfit, layers, adapter, prefix or prompt.": "full、head、cloze、lora、adalora、ia3、bitfit、layers、adapter、prefix 或 prompt。",
     "Refuse if more is foretold, such as 90s, 10m or 2h.": "预计超过此时间则拒绝，例如 90s、10m 或 2h。",
     "Table with probabilities, as predict writes it, to learn from too.": "带概率的表格（predict 的输出），一并用来学习。",
     "Passes over the training rows.": "遍历训练数据的轮数。",
@@ -947,6 +946,8 @@ CHINESE: dict[str, str] = {
     "{folder} can't be loaded as a pretrained model: {why}": "{folder} 不能作为预训练模型加载：{why}",
     "The weights in {folder} don't belong to its config.json: {count} tensors are missing, the first is {first}. Copy the whole folder again.": "{folder} 中的权重与其 config.json 不符：缺少 {count} 个张量，第一个是 {first}。请重新复制整个文件夹。",
     "The tokenizer in {folder} can't be used: {why}. Expected a tokenizer.json.": "{folder} 中的分词器无法使用：{why}。应有 tokenizer.json。",
+    # pretrained/additions.py
+    "{file} doesn't belong to the encoder beside it: {what}": "{file} 与旁边的编码器不符：{what}",
     # pretrained/gguf.py
     "{file} can't be read as GGUF: {why}": "无法按 GGUF 格式读取 {file}：{why}",
     # pretrained/packaged.py
@@ -1269,12 +1270,14 @@ CHINESE: dict[str, str] = {
     # tuning/methods
     "The base's layers have no biases, which is what bitfit learns: choose another method.": "该基座的各层没有偏置，而 bitfit 学习的正是偏置：请换一种方法。",
     "Where ia3 puts its factors isn't known for the family {family}: choose lora.": "不知道 ia3 在 {family} 系列中应把系数放在哪里：请改用 lora。",
+    "Where adapters belong isn't known for the family {family}: choose lora.": "不知道 {family} 系列中适配器应放在哪里：请改用 lora。",
+    "The attention of the family {family} takes no prefix: choose prompt or lora.": "{family} 系列的注意力不接受前缀：请改用 prompt 或 lora。",
+    "max_length {given}: behind {places} learned vectors the base can read {most} tokens.": "max_length {given}：在 {places} 个学习得到的向量之后，该基座还能读取 {most} 个词元。",
     "top_layers {given}: the base has {layers} layers to choose from.": "top_layers {given}：该基座只有 {layers} 层可选。",
     # tuning/plan.py
     'These settings do nothing with method "{method}", which solves for its answer: {names}. Remove them.': "下列设置对方法“{method}”不起作用，因为它直接求解：{names}。请将其删除。",
     "max_length {given} is more than {base} can read: {most} tokens.": "max_length {given} 超过 {base} 可读取的上限：{most} 个词元。",
     'Method "{method}" solves for one class of several: tasks {tasks}. For {task} use full or lora.': "方法 {method} 只适用于多选一的任务：{tasks}。{task} 请用 full 或 lora。",
-    "{names}: for answers that are one label or another, tasks {tasks}, not {task}.": "{names} 只适用于答案为标签的任务：{tasks}，不适用于 {task}。",
     "{names}: for one class of several, tasks {tasks}, not {task}.": "{names} 只适用于多选一的任务：{tasks}，不适用于 {task}。",
     "average is over the last steps of all epochs, which patience may leave out: remove one of them.": "average 对全部轮次的最后若干步取平均，而 patience 可能提前停止：请去掉其中一个。",
     "{names}: for answers that are one label or another, tasks {tasks}, not {task}.": "{names} 只适用于答案为标签的任务：{tasks}，不适用于 {task}。",
@@ -1509,13 +1512,15 @@ CHINESE: dict[str, str] = {
     "Every intent has at least {few} examples in each language.": "每个意图在每种语言中都至少有 {few} 个例句。",
     "The other {count} intents": "其余 {count} 个意图",
     "each example was judged by a model that hadn't learned it": "每个例句都由没有学过它的模型判断",
-    "on examples that were held out": "用留出的例句",
     "Questions": "问题数",
     "How": "方法",
     "Tuned network": "微调网络",
     "Understood, whether sent or not": "理解正确（不论是否发出）",
     "The threshold is chosen by Learn then Test (Angelopoulos and others, 2021): thresholds are tested from the strictest down, with an exact binomial test, until one breaks the budget. A tenth of the questions is taken for unknown, so that those which no intent covers are not answered.": "阈值用 Learn then Test（Angelopoulos 等，2021）选定：从最严格的阈值往下，逐个做精确二项检验，直到超出预算为止。有十分之一的问题被当作未知，以免回答没有意图覆盖的问题。",
     "Threshold": "阈值",
+    # apps/support/tuned.py
+    "No network is tuned: that would take about {minutes} minutes.": "不微调网络：大约需要 {minutes} 分钟。",
+    "{path} knows other labels than its examples do.": "{path} 的标签与例句的标签不同。",
     # apps/support/learning
     "{file}: nothing is accepted. Set accept: true where a proposal is right.": "{file}：没有接受任何建议。请在正确的建议处写上 accept: true。",
     "The project stays as it is. {figures}": "项目保持原样。{figures}",

@@ -99,7 +99,6 @@ def test_what_no_intent_asks_is_not_answered(trained: tuple[Path, dict[str, Any]
 
 def test_the_budget_is_certified_where_the_examples_suffice(trained: tuple[Path, dict[str, Any], Intents]) -> None:
     folder, told, intents = trained
-    assert told["how"] == "cross-validated"
     assert told["questions"] == 120 >= told["needed"] == 114
     assert told["certified"]
     assert told["bound"] <= told["budget"] == 0.02
@@ -181,21 +180,19 @@ def test_with_minutes_a_tuned_network_joins_where_it_is_worth_it(
     worth: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if worth:  # a base that knows nothing never is
-        monkeypatch.setattr("weitiao.apps.support.intents._ahead", lambda one, other: True)
-    told = train_intents(asked, tmp_path / "tuned", minutes=0.1, base=str(tiny_bert), encode=encode)
-    assert [path.name for path in tmp_path.iterdir()] == ["tuned"], "what the ladder made besides is gone"
+    monkeypatch.setattr("weitiao.apps.support.intents._ahead", lambda one, other: worth)  # else left to chance
+    told = train_intents(asked, tmp_path / "tuned", minutes=1, base=str(tiny_bert), encode=encode)
+    assert [path.name for path in tmp_path.iterdir()] == ["tuned"], "what was made besides is gone"
     files = sorted(path.name for path in (tmp_path / "tuned").iterdir())
+    assert told["questions"] == len(asked)
     if not worth:
-        assert (told["how"], told["questions"], told["bundle"]) == ("cross-validated", len(asked), None)
+        assert told["bundle"] is None
         assert files == ["intents.safetensors", "rejection.json"]
         return
     assert files == ["bundle", "intents.safetensors", "rejection.json"]
-    assert told["how"] == "held out"
     assert told["bundle"]
-    assert told["questions"] + told["examples"] == len(asked)
-    assert 0.2 < told["questions"] / len(asked) <= 0.35
-    assert not told["certified"], "a third of these is too few"
+    assert 0 < told["share"] < 1
+    assert len(told["temperatures"]) == 2
     intents = open_intents(tmp_path / "tuned", encode)
     guesses = intents.guess(["where is my toaster", "水壶多少钱"])
     assert [guess.ranked[0][0] for guess in guesses] == ["order_status", "price"]

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from apps.support.conftest import EXAMPLE
-from weitiao.apps.support.intents import Guess
+from apps.support.told import Told
 from weitiao.apps.support.project import Intent, Project, read_project
 from weitiao.apps.support.reading import Reading, close
-
-
-class Told:
-    """Intents that answer what they were told: the text's guess, else that it is unknown."""
-
-    def __init__(self, **told: tuple[float, str, float] | tuple[float, str, float, str, float]) -> None:
-        self.told = {text.replace("_", " "): guess for text, guess in told.items()}
-        self.asked: list[list[str]] = []
-
-    def guess(self, texts: Sequence[str]) -> list[Guess]:
-        self.asked.append(list(texts))
-        return [self._one(*self.told.get(text.strip(" ?.!"), (0.01, "hello", 0.1))) for text in texts]
-
-    def _one(self, known: float, first: str, share: float, second: str = "goodbye", next_share: float = 0.01) -> Guess:
-        return Guess(((first, share), (second, next_share)), share, share >= 0.8 and known >= 0.5, known)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +54,13 @@ def test_an_outburst_is_no_complaint_of_its_own(project: Project) -> None:
     told = {"This_is_ridiculous": (1.0, "complaint", 0.9), "Where_is_my_order": (1.0, "order_status", 0.9)}
     ours, _ = reading(project, **told)
     assert ours.meant("This is ridiculous!! Where is my order?") == ["order_status"]
+
+
+def test_an_outburst_says_nothing_of_the_subject(project: Project) -> None:
+    ours, intents = reading(project, Third_time_that_I_ask_where_it_is=(1.0, "order_status", 0.7))
+    assert ours.likely("Ridiculous!! Third time that I ask where it is") == "order_status"
+    ours.guess("This is ridiculous! Why?")
+    assert intents.asked[-1] == ["This is ridiculous! Why?"], "hardly anything is left of it"
 
 
 def test_what_is_only_quoted_is_not_meant(project: Project) -> None:

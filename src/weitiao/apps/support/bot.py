@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from weitiao.apps.support.compose.composer import Composer
     from weitiao.apps.support.intents import Intents
     from weitiao.apps.support.spelling import Spelling
-    from weitiao.index import Index
+    from weitiao.index import Hit, Index
 
 ANSWERS = ("answer", "found", "small_talk")
 SHORT_LATIN, SHORT_HAN = 4, 6  # words, characters that are left of a message that only goes on with the last one
@@ -73,6 +73,7 @@ class _Turn:
     text: str
     said: list[Said] = field(default_factory=list)
     found: dict[tuple[str, bool], Found] = field(default_factory=dict)
+    looked_up: list[Hit | None] = field(default_factory=list)
     reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:
@@ -156,18 +157,10 @@ class _Turn:
         intent = self._intent(memory.intent)
         if not intent:
             return False
-        changed = False
-        for slot in intent.slots:
-            values = self._find(slot, asked=slot == memory.asked or slot in memory.slots).values
-            new = [value for value in values if value != memory.slots.get(slot)]
-            if new:
-                for value in values:
-                    memory.name(slot, value)
-                memory.hold(slot, new[-1])
-                changed = True
-        if changed:
-            self._serve([memory.intent])
-            return True
+        for name in self._subjects():
+            if self._corrected(self.project.intents[name]):
+                self._serve([name])
+                return True
         guess = self.reading.guess(self.text)
         if guess.sure and guess.ranked[0][0] != memory.intent and not other:
             return False
@@ -188,6 +181,19 @@ class _Turn:
                 self._serve([memory.intent])
                 return True
         return False
+
+    def _corrected(self, intent: Intent) -> bool:
+        """Take new values for slots of ``intent``; whether there were any."""
+        memory, changed = self.memory, False
+        for slot in intent.slots:
+            values = self._find(slot, asked=slot == memory.asked or slot in memory.slots).values
+            new = [value for value in values if value != memory.slots.get(slot)]
+            if new:
+                for value in values:
+                    memory.name(slot, value)
+                memory.hold(slot, new[-1])
+                changed = True
+        return changed
 
     def _fill(self) -> bool:
         """The answer to what was asked for."""
@@ -244,42 +250,47 @@ class _Turn:
     def _go_on(self) -> bool:
         """ "And in blue?": the subject stays, a value changes."""
         memory = self.memory
-        intent = self._intent(memory.intent)
-        if not intent or not intent.slots:
+        subjects = [name for name in self._subjects() if self.project.intents[name].slots]
+        if not subjects:
             return False
         going_on = cues.GOING_ON.search(self.text) is not None
-        found = {slot: self._find(slot, asked=going_on) for slot in intent.slots}
-        found = {slot: each for slot, each in found.items() if each.values}
-        if not found:
-            return going_on and self._ask_other(intent)
+        for subject in subjects:
+            slots = {slot: self._find(slot, asked=going_on) for slot in self.project.intents[subject].slots}
+            found = {slot: each for slot, each in slots.items() if each.values}
+            if found:
+                break
+        else:
+            return going_on and self._ask_other(subjects[0])
         rest = self._without(found.values())
         if not self._is_short(rest, LONGER if going_on else 1):
             return False
         if not going_on or not self._is_short(rest):
             guess = self.reading.guess(rest if going_on else self.text)
-            if guess.sure and guess.ranked[0][0] != memory.intent:
+            if guess.sure and guess.ranked[0][0] != subject:
                 return False
         for slot, each in found.items():
             for value in each.values:
                 memory.hold(slot, value)
-        self._serve([memory.intent])
+        self._serve([subject])
         return True
 
-    def _ask_other(self, intent: Intent) -> bool:
+    def _ask_other(self, subject: str) -> bool:
         """ "And in green?", which isn't there: the choices there are."""
-        choices = [slot for slot in intent.slots if self.project.slots[slot].kind == "choice"]
+        slots = self.project.intents[subject].slots
+        choices = [slot for slot in slots if self.project.slots[slot].kind == "choice"]
         guess = self.reading.guess(self.text)
-        if not choices or guess.sure or dict(guess.ranked).get(self.memory.intent, 0.0) < CLOSE:
+        if not choices or guess.sure or dict(guess.ranked).get(subject, 0.0) < CLOSE:
             return False
         changed = max(choices, key=lambda slot: len(self.memory.named.get(slot, ())))
-        self._ask_again(self.memory.intent, changed)
+        self._ask_again(subject, changed)
         return True
 
     def _understand(self) -> bool:
         """A question of its own."""
-        names = self.reading.meant(self.text)
+        names, guess = self.reading.meant(self.text), self.reading.best(self.text)
+        if not self.reading.guess(self.text).sure and self._look_up(surer_than=guess.score):
+            return True
         if names:
-            guess = self.reading.best(self.text)
             self.memory.rivals = [name for name, _ in guess.ranked[1:3]] if len(names) == 1 else []
             self._serve(names)
             return True
@@ -307,7 +318,8 @@ class _Turn:
         memory = self.memory
         memory.asked, memory.failures = "", 0
         names = list(dict.fromkeys(name for name in [*names, *memory.waiting] if self._intent(name)))
-        memory.waiting = []
+        serious = [name for name in names if not self.project.intents[name].small_talk]
+        memory.waiting, memory.subjects = [], serious or memory.subjects
         for place, name in enumerate(names):
             intent = self.project.intents[name]
             if intent.small_talk:
@@ -372,10 +384,12 @@ class _Turn:
         titles = [self._title(name) for name in names]
         self._say(phrases.which_intent(titles), "choose", choices=titles, intents=names)
 
-    def _look_up(self) -> bool:
-        """Answer from the documents, with the source; whether they hold an answer."""
-        hit = self.bot.index.answer(self.text) if self.bot.index else None
-        if not hit:
+    def _look_up(self, surer_than: float = 0.0) -> bool:
+        """Answer from the documents, with the source; whether they hold an answer, and are that sure of it."""
+        if not self.looked_up and self.bot.index:
+            self.looked_up = [self.bot.index.answer(self.text)]
+        hit = next(iter(self.looked_up), None)
+        if not hit or hit.score <= surer_than:
             return False
         passage, score = hit.passage, round(float(hit.score), 4)
         self.memory.failures = 0
@@ -445,6 +459,11 @@ class _Turn:
         """Whether so little is left of a message that it only goes on with the one before."""
         words, han = re.findall(r"[A-Za-z']+", rest), re.findall("[\u3400-\u9fff]", rest)
         return len(words) <= times * SHORT_LATIN and len(han) <= times * SHORT_HAN
+
+    def _subjects(self) -> list[str]:
+        """What is being talked of, the last first, and what the message before asked for besides."""
+        named = dict.fromkeys([self.memory.intent, *self.memory.subjects])
+        return [name for name in named if self._intent(name)]
 
     def _intent(self, name: str) -> Intent | None:
         return self.project.intents.get(name)

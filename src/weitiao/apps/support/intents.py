@@ -7,8 +7,8 @@ A folder of intents:
     bundle/               a tuned network, where there were minutes for one
 
 From a shop's few examples a `panel` is solved for in seconds: e5-small, and MiniLM besides where all is English. With
-minutes the ladder tunes a network, which joins them where it is worth it: the threshold then stands on questions held
-out from all, else on answers to examples by heads and by neighbours that don't know them.
+minutes a network is `tuned`, which joins them where it is worth it. The threshold stands on all examples, each answered
+by heads, neighbours and networks that don't know it.
 """
 
 from __future__ import annotations
@@ -22,26 +22,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from weitiao.apps.support.panel import Panel, Seen, View, solved, with_engine
+from weitiao.apps.support.panel import Panel, Seen, Solved, View, odds_share, solved
 from weitiao.bundle import check_free
 from weitiao.bundle.write import refusals_told
 from weitiao.data.language import language
 from weitiao.data.language import shares as language_shares
-from weitiao.data.write import open_writer
 from weitiao.errors import BundleError, DataError, MissingExtraError, RecipeError, require
 from weitiao.evaluation.certainty import Floats, standardised
-from weitiao.evaluation.rejection import BUDGET, DELTA, choose_threshold, questions_needed
+from weitiao.evaluation.rejection import BUDGET, DELTA, choose_threshold
 from weitiao.files import sha256_of, unfinished
 from weitiao.languages import say
 from weitiao.runtime import open_engine
 from weitiao.terminal import tell
 from weitiao.tuning.probe import Places
+
+if TYPE_CHECKING:
+    from weitiao.apps.support.tuned import Tuned
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
@@ -49,8 +51,6 @@ CALIBRATION, TENSORS, BUNDLE = "rejection.json", "intents.safetensors", "bundle"
 BASE, ENGLISH = "e5-small", "minilm"
 SHOWN = 5
 STRANGE = 0.1  # of known questions are taken for unknown; fewer, and more unknown ones are answered
-HELD, MOST_HELD, TIMES_NEEDED = 0.15, 0.3, 3  # questions held out for the threshold, where a network is tuned
-LADDER = 0.8  # of the minutes
 MOSTLY = 0.95  # of the examples are in Latin letters, none is in Chinese: they are taken for English
 
 
@@ -72,12 +72,12 @@ class Guess:
 class Calibration(BaseModel):
     """rejection.json: from where on answers are sent, how that was measured, and what was measured.
 
-    ``how`` is "cross-validated" (each example was answered by a head that hadn't learned it; the one in use has
-    learned more) or "held out". ``accuracy``, ``answered`` and ``wrong`` are shares of the ``questions``: answered at
-    all rightly, sent, sent wrongly; ``bound``, ``certified`` and ``needed`` as in `evaluation.rejection.Rejection`.
+    Each of the ``questions`` is an example, answered by what hadn't learned it; what is in use has learned more.
+    ``accuracy``, ``answered`` and ``wrong`` are shares of them: answered at all rightly, sent, sent wrongly; ``bound``,
+    ``certified`` and ``needed`` as in `evaluation.rejection.Rejection`.
     ``centres`` are mean and deviation of each signal that says whether a message is known, which it is where their sum
     is ``known_from`` or more. ``besides`` the first ``base`` there may be others, with the sha256 of their weights;
-    ``temperatures`` are those of each base's head, and ``share`` is what the ``bundle`` weighs.
+    ``temperatures`` are those of each base's head, and last that of the ``bundle``, which weighs ``share``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,8 +90,6 @@ class Calibration(BaseModel):
     bundle: str | None = None
     share: float = 0.0
     temperatures: list[float]
-    how: Literal["cross-validated", "held out"]
-    examples: int
     questions: int
     accuracy: float
     threshold: float
@@ -179,10 +177,10 @@ def open_intents(folder: str | PathLike[str], encode: Encode | None = None) -> I
             )
     views = [
         View.of({name.removeprefix(f"{number}."): values for name, values in tensors.items()}, temperature)
-        for number, temperature in enumerate(told.temperatures)
+        for number, temperature in enumerate(told.temperatures[: len(encoders)])
     ]
     engine = open_engine(place / BUNDLE, told.bundle) if told.bundle else None
-    return Intents(told, Panel(views, tensors["gold"], engine, told.share), encoders)
+    return Intents(told, Panel(views, tensors["gold"], engine, told.temperatures[-1], told.share), encoders)
 
 
 def train_intents(
@@ -199,13 +197,13 @@ def train_intents(
     """Learn intents from ``examples`` (text, intent) and write them to the folder ``out``.
 
     Answers are sent where wrong ones keep to ``budget`` (of all questions) at confidence 1 - ``delta``. With
-    ``minutes`` a part of the examples is held out, and the ladder tunes ``base`` (default: "minilm" for English alone,
-    else "e5-small") for so long; what it makes joins where that answers more of them rightly, by more than chance, and
-    else all examples are learned without it. A call that was cut short goes on. ``encode`` is the first frozen base, an
-    `Encoder`: default "e5-small", or without minutes ``base``; where neither is named and all is English, "minilm"
-    comes second. Returns what rejection.json holds, with seconds, out and ``judged``: each question that the threshold
-    was measured on, as ``{"text", "intent"}`` with what a `Guess` has. Raises DataError for fewer than two intents;
-    RecipeError, OutputError, BaseModelError, MissingExtraError.
+    ``minutes`` networks are tuned for about so long (``base``, default: "minilm" for English alone, else "e5-small"):
+    one that learns all examples, and such as leave out each a part. It joins where with it more of the examples are
+    answered rightly, by more than chance, by what hasn't learned them. A call that was cut short goes on. ``encode`` is
+    the first frozen base, an `Encoder`: default "e5-small", or without minutes ``base``; where neither is named and all
+    is English, "minilm" comes second. Returns what rejection.json holds, with seconds, out and ``judged``: each
+    question that the threshold was measured on, as ``{"text", "intent"}`` with what a `Guess` has. Raises DataError for
+    fewer than two intents; RecipeError, OutputError, BaseModelError, MissingExtraError.
     """
     require("sklearn", "tune")
     began, place = time.monotonic(), check_free(out)
@@ -217,40 +215,29 @@ def train_intents(
     if not frozen and _english(texts):
         opened[ENGLISH] = None
     encoders = _opened(opened)
-    rows = _Rows(texts, [one(texts) for one in encoders.values()], gold, labels, seed)
-    work = None if minutes is None else _climbed(rows, place, minutes, (budget, delta), base)
-    joined = work and _joined(rows, *work, (budget, delta))
-    panel, seen = joined or solved(rows.vectors, gold, len(labels), seed)
-    asked = rows.only(_held_out(rows, (budget, delta))) if joined else rows
-    how = "held out" if joined else "cross-validated"
+    found = solved([one(texts) for one in encoders.values()], gold, len(labels), seed)
+    panel, seen, work = found.panel, found.seen(found.panel), None
+    if minutes is not None:
+        from weitiao.apps.support.tuned import Tuning  # and with it what trains, which answering needs nothing of
+
+        base = base or (ENGLISH if _english(texts) else BASE)
+        work = _beside(place, [texts, gold.tolist(), labels, base, seed])
+        network = Tuning(texts, gold, labels, work, minutes, base, seed).done()
+        if network:
+            panel, seen = _joined(found, seen, network)
     (first, sha256), *besides = [(name, str(getattr(one, "sha256", ""))) for name, one in encoders.items()]
     told: dict[str, Any] = {"labels": labels, "base": first, "base_sha256": sha256, "besides": dict(besides)}
-    told |= {"temperatures": [view.temperature for view in panel.views], "how": how, "examples": len(panel.gold)}
-    told |= _calibrated(seen, asked.gold, budget, delta) | {"seed": seed}
+    told |= {"temperatures": [view.temperature for view in panel.views], "seed": seed}
+    told |= _calibrated(seen, gold, budget, delta)
     calibration = _write(place, told, panel)
     if work:
-        shutil.rmtree(work[0].parent, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
     judged = [
         {"text": text, "intent": labels[at], **asdict(guess)}
-        for text, at, guess in zip(asked.texts, asked.gold.tolist(), _guesses(*seen, calibration), strict=True)
+        for text, at, guess in zip(texts, gold.tolist(), _guesses(*seen, calibration), strict=True)
     ]
     seconds = time.monotonic() - began
     return {**calibration.model_dump(), "out": str(place), "seconds": seconds, "judged": judged}
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Examples: texts, their vectors by frozen base, the places of their intents among ``labels``."""
-
-    texts: list[str]
-    vectors: list[NDArray[np.float32]]
-    gold: Places
-    labels: list[str]
-    seed: int
-
-    def only(self, these: NDArray[np.bool_]) -> _Rows:
-        texts = [text for text, chosen in zip(self.texts, these, strict=True) if chosen]
-        return _Rows(texts, [each[these] for each in self.vectors], self.gold[these], self.labels, self.seed)
 
 
 def _english(texts: list[str]) -> bool:
@@ -281,32 +268,21 @@ def _read(examples: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], Pl
     return [text for text, _ in rows], labels, np.array([places[label] for _, label in rows])
 
 
-def _held_out(rows: _Rows, limits: tuple[float, float]) -> NDArray[np.bool_]:
-    """Which rows are kept for the threshold: `HELD` of each intent's, more where that would certify nothing."""
-    count = len(rows.gold)
-    share = min(MOST_HELD, max(HELD, TIMES_NEEDED * questions_needed(*limits) / count))
-    order = np.random.default_rng(rows.seed).permutation(count)
-    order = order[np.argsort(rows.gold[order], kind="stable")]  # intent by intent; evenly spaced rows are taken
-    held = np.zeros(count, bool)
-    held[order] = np.diff(np.floor(np.arange(count + 1) * share)) > 0
-    return held
+def _beside(place: Path, learns: list[Any]) -> Path:
+    """A folder beside ``place``, named by all that learning depends on."""
+    return place.with_name(f"{place.name}-tuning-{hashlib.sha256(json.dumps(learns).encode()).hexdigest()[:12]}")
 
 
-def _joined(rows: _Rows, bundle: Path, right: float, limits: tuple[float, float]) -> tuple[Panel, Seen] | None:
-    """The panel with the tuned ``bundle``, which is ``right`` so often, and what it says of the held-out rows; None
-    where it isn't ahead of the panel without, which needs no rows held out.
-    """
-    held = _held_out(rows, limits)
-    learned, asked = rows.only(~held), rows.only(held)
-    engine = open_engine(bundle)
-    if engine.labels != rows.labels:  # a table takes "1.0" for "1"
-        raise BundleError(say("{path} knows other labels than its examples do.", path=bundle))
-    panel = with_engine(learned.vectors, learned.gold, len(rows.labels), engine, right, rows.seed)
-    seen, without = (each.seen(asked.texts, asked.vectors) for each in (panel, replace(panel, engine=None)))
-    if not _ahead(seen[0].argmax(axis=1) == asked.gold, without[0].argmax(axis=1) == asked.gold):
-        tell(say("The tuned network adds nothing to what the frozen bases answer; it is left out."))
-        return None
-    return panel, seen
+def _joined(found: Solved, seen: Seen, network: Tuned) -> tuple[Panel, Seen]:
+    """The panel with the ``network``, where it is ahead of the one without, which says what is ``seen``."""
+    gold, without = found.panel.gold, seen[0].argmax(axis=1) == found.panel.gold
+    share = odds_share(without, network.logits.argmax(axis=1) == gold)
+    panel = replace(found.panel, engine=network.engine, temperature=network.temperature, share=share)
+    joined = found.seen(panel, network.logits)
+    if _ahead(joined[0].argmax(axis=1) == gold, without):
+        return panel, joined
+    tell(say("The tuned network adds nothing to what the frozen bases answer; it is left out."))
+    return found.panel, seen
 
 
 def _ahead(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
@@ -315,32 +291,6 @@ def _ahead(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
     """
     more, less = int((one & ~other).sum()), int((other & ~one).sum())
     return more - less > math.sqrt(more + less)
-
-
-def _climbed(
-    rows: _Rows, place: Path, minutes: float, limits: tuple[float, float], base: str | None
-) -> tuple[Path, float]:
-    """The bundle that the ladder recommends for all rows but the held-out ones, with its score on dev. It stands in a
-    folder beside ``place`` that is named by what it learned from.
-    """
-    from weitiao.plans.ladder import ladder  # and with it what trains, which answering needs nothing of
-
-    base = base or (ENGLISH if _english(rows.texts) else BASE)
-    rows = rows.only(~_held_out(rows, limits))
-    pairs = [(text, rows.labels[at]) for text, at in zip(rows.texts, rows.gold.tolist(), strict=True)]
-    name = hashlib.sha256(json.dumps([pairs, base, rows.seed]).encode()).hexdigest()[:12]
-    work = place.with_name(f"{place.name}-ladder-{name}")
-    table = work.with_name(work.name + ".csv")
-    with refusals_told(place), open_writer(str(table), ["text", "label"]) as file:
-        file.write([{"text": text, "label": label} for text, label in pairs])
-    call: dict[str, Any] = {"text": "text", "label": "label", "test": "", "base": base, "teacher": ""}
-    call["rungs"] = "probe, rdrop"  # of few examples of many intents it learns most (decision 0022)
-    try:
-        told = ladder(str(table), str(work), budget=60 * LADDER * minutes, seed=rows.seed, resume=True, **call)
-    finally:
-        table.unlink(missing_ok=True)
-    bundle = told["recommended"]["bundle"]
-    return Path(bundle), next(rung["dev_accuracy"] for rung in told["rungs"] if rung["bundle"] == bundle)
 
 
 def _calibrated(seen: Seen, gold: Places, budget: float, delta: float) -> dict[str, Any]:
@@ -385,7 +335,8 @@ def _write(place: Path, told: dict[str, Any], panel: Panel) -> Calibration:
             if panel.engine:
                 bundle = panel.engine.bundle
                 shutil.copytree(bundle.path, part / BUNDLE)
-                told |= {"bundle": bundle.digest, "share": panel.share}
+                temperatures = [*told["temperatures"], panel.temperature]
+                told |= {"bundle": bundle.digest, "share": panel.share, "temperatures": temperatures}
             calibration = Calibration(**told, tensors_sha256=sha256_of(part / TENSORS))
             written = json.dumps(calibration.model_dump(), ensure_ascii=False, indent=1)
             (part / CALIBRATION).write_text(written + "\n", encoding="utf-8")

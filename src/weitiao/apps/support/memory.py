@@ -12,17 +12,18 @@ Priority = Literal["normal", "high", "urgent"]
 class Memory(BaseModel):
     """The state of a conversation.
 
-    ``intent`` is the subject at hand and ``asked`` the slot that was asked for last; ``waiting`` are intents of the
-    same message that come after it. ``slots`` are the values that hold, ``named`` all that were said, by slot, the
-    newest last. ``choices`` were offered last: intents, or values of the slot ``choices_of``. ``rivals`` are what the
-    last message may have meant instead. ``failures`` counts messages in a row that weren't understood, ``given`` the
-    answers so far.
+    ``intent`` is the subject at hand, the last of the ``subjects`` that were asked for together, and ``asked`` the slot
+    that was asked for last; ``waiting`` are intents of the same message that come after it. ``slots`` are the values
+    that hold, ``named`` all that were said, by slot, the newest last. ``choices`` were offered last: intents, or values
+    of the slot ``choices_of``. ``rivals`` are what the last message may have meant instead. ``failures`` counts
+    messages in a row that weren't understood, ``given`` the answers so far.
     """
 
     model_config = ConfigDict(extra="ignore")
 
     language: str = ""
     intent: str = ""
+    subjects: list[str] = []
     asked: str = ""
     waiting: list[str] = []
     slots: dict[str, str] = {}

@@ -69,37 +69,37 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The views, the places of the examples' intents [m], and perhaps a tuned engine with its share."""
+    """The views, the places of the examples' intents [m], and perhaps a tuned engine with its temperature and share."""
 
     views: list[View]
     gold: Places
     engine: Engine | None = None
+    temperature: float = 1.0
     share: float = 0.0
 
     def seen(self, texts: Sequence[str], vectors: Sequence[Array]) -> Seen:
         """What it says of ``texts``, whose ``vectors`` are those of each view's base."""
-        logits = [view.probe.logits(each) for view, each in zip(self.views, vectors, strict=True)]
-        return self.judged(logits, vectors, texts)
+        heads = [view.probe.logits(each) for view, each in zip(self.views, vectors, strict=True)]
+        return self.judged(heads, vectors, self.engine.logits(texts) if self.engine else None)
 
-    def judged(self, logits: Sequence[Array], vectors: Sequence[Array], texts: Sequence[str]) -> Seen:
-        """The same from other ``logits`` of the heads.
+    def judged(self, heads: Sequence[Array], vectors: Sequence[Array], tuned: Array | None) -> Seen:
+        """The same from the logits of other ``heads``, and of another network than the ``tuned`` one.
 
         Signals: the certainty, once for each view, that neither weighs more than the other; then by view how like the
         text is to what it is answered with, and how near it stands to any example.
         """
         ours = [directions(each, view.mean) for view, each in zip(self.views, vectors, strict=True)]
-        heads = [probabilities(each, view.temperature) for view, each in zip(self.views, logits, strict=True)]
-        shares: Floats = np.sum(heads, axis=0)
+        each_says = [probabilities(each, view.temperature) for view, each in zip(self.views, heads, strict=True)]
+        shares: Floats = np.sum(each_says, axis=0)
         signals: list[list[Floats]] = []
-        tuned = probabilities(self.engine.logits(texts), self.engine.bundle.info.temperature) if self.engine else None
         for begin in range(0, len(shares), AT_ONCE):
             some = slice(begin, begin + AT_ONCE)
             cosines = [each[some] @ view.examples.T for view, each in zip(self.views, ours, strict=True)]
             for each in cosines:
                 shares[some] += vote(each, self.gold, shares.shape[1])
-            shares[some] /= len(heads) + len(cosines)
+            shares[some] /= 2 * len(self.views)
             if tuned is not None:
-                shares[some] += self.share * (tuned[some] - shares[some])
+                shares[some] += self.share * (probabilities(tuned[some], self.temperature) - shares[some])
             signals.append(self._signals(shares[some], cosines))
         return shares, [np.concatenate(each) for each in zip(*signals, strict=True)]
 
@@ -119,34 +119,46 @@ def view_of(vectors: Array, gold: Places, labels: int, penalty: float, temperatu
     return View(probe, temperature, mean, examples, typical(examples, gold, labels), sparseness(examples))
 
 
-def solved(vectors: Sequence[Array], gold: Places, labels: int, seed: int) -> tuple[Panel, Seen]:
-    """A panel on all rows, and what each of them looks like to heads and examples of the other folds alone."""
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A panel on all rows; their ``vectors`` by view, ``folds`` [n], and logits by ``heads`` of the other folds."""
+
+    panel: Panel
+    vectors: Sequence[Array]
+    folds: Places
+    heads: list[Array]
+
+    def seen(self, panel: Panel, tuned: Array | None = None) -> Seen:
+        """What each row looks like to heads and examples of the other folds alone; ``panel`` is this one, or this one
+        with an engine, for which ``tuned`` are the logits [n, labels] of networks that haven't learned the row.
+        """
+        gold = panel.gold
+        shares = np.empty((len(gold), len(panel.views[0].usual)))
+        signals = [np.empty(len(gold)) for _ in range(3 * len(panel.views))]
+        for fold in np.unique(self.folds):
+            asked, others = self.folds == fold, self.folds != fold
+            rest = replace(panel, views=[view.among(others) for view in panel.views], gold=gold[others])
+            heads, vectors = ([each[asked] for each in these] for these in (self.heads, self.vectors))
+            shares[asked], found = rest.judged(heads, vectors, None if tuned is None else tuned[asked])
+            for whole, part in zip(signals, found, strict=True):
+                whole[asked] = part
+        return shares, signals
+
+
+def solved(vectors: Sequence[Array], gold: Places, labels: int, seed: int) -> Solved:
+    """Heads solved for on all rows, by view, and on all but each fold."""
     folds = dealt(gold, FOLDS, seed)
-    views, logits = [], []
+    views, heads = [], []
     for each in vectors:
         penalty = best_penalty(each, gold, labels, folds)
-        logits.append(left_out(each, gold, labels, folds, penalty))
-        views.append(view_of(each, gold, labels, penalty, fit_temperature(logits[-1], gold)))
-    panel = Panel(views, gold)
-    shares = np.empty((len(gold), labels))
-    signals = [np.empty(len(gold)) for _ in range(3 * len(views))]
-    for fold in np.unique(folds):
-        asked, others = folds == fold, folds != fold
-        rest = Panel([view.among(others) for view in views], gold[others])
-        shares[asked], found = rest.judged([each[asked] for each in logits], [each[asked] for each in vectors], ())
-        for whole, some in zip(signals, found, strict=True):
-            whole[asked] = some
-    return panel, (shares, signals)
+        heads.append(left_out(each, gold, labels, folds, penalty))
+        views.append(view_of(each, gold, labels, penalty, fit_temperature(heads[-1], gold)))
+    return Solved(Panel(views, gold), vectors, folds, heads)
 
 
-def with_engine(vectors: Sequence[Array], gold: Places, labels: int, engine: Engine, right: float, seed: int) -> Panel:
-    """A panel that ``engine`` sits on, which answers the share ``right`` of unlearned rows rightly. Both sides weigh as
-    much as the odds that they are right.
+def odds_share(ours: NDArray[np.bool_], its: NDArray[np.bool_]) -> float:
+    """What a network weighs beside a panel: as much as the odds are that either is right; ``its`` [n] and ``ours`` [n]
+    say of which rows they are.
     """
-    panel, (shares, _) = solved(vectors, gold, labels, seed)
-    ours, its = _odds(float((shares.argmax(axis=1) == gold).mean())), _odds(right)
-    return replace(panel, engine=engine, share=its / (its + ours))
-
-
-def _odds(right: float) -> float:
-    return right / max(1 - right, 0.01)
+    one, other = (right.mean() / max(1 - right.mean(), 0.01) for right in (ours, its))
+    return float(other / (one + other))

@@ -42,7 +42,7 @@ class Reading:
     def guessed(self, texts: Sequence[str]) -> list[Guess]:
         """A guess at each, in one go for those that weren't guessed at before."""
         if new := [text for text in dict.fromkeys(texts) if text not in self._guesses]:
-            guesses = self.intents.guess([unquoted(text) for text in new])
+            guesses = self.intents.guess([self._calm(unquoted(text)) for text in new])
             self._guesses |= zip(new, (ours(guess, self.project) for guess in guesses), strict=True)
         return [self._guesses[text] for text in texts]
 
@@ -97,6 +97,11 @@ class Reading:
             return []
         held = [shares.get(name, 0.0) for name in names]
         return names if whole.known >= KNOWN and min(held) >= CLOSE and sum(held) >= NEARLY_ALL else []
+
+    def _calm(self, text: str) -> str:
+        """``text`` without outbursts, where more than them is left."""
+        calm = " ".join(part for part in sentences(text) if not self._only_angry(part, text))
+        return calm if 2 * len(calm) > len(text) else text
 
     def _only_angry(self, part: str, text: str) -> bool:
         """Whether a part of a longer message says no more than that the customer is angry."""

@@ -194,14 +194,10 @@ def _intents(project: Project, judged: Judged) -> Markup:
 
 
 def _measured(found: Found) -> Markup:
-    how = {
-        "cross-validated": say("each example was judged by a model that hadn't learned it"),
-        "held out": say("on examples that were held out"),
-    }
     machine = describe()
     rows = [
         (say("Questions"), f"{found['questions']:,}"),
-        (say("How"), how[found["how"]]),
+        (say("How"), say("each example was judged by a model that hadn't learned it")),
         (say("Base"), ", ".join([found["base"], *found["besides"]])),
         (say("Tuned network"), found["bundle"] or "–"),
         (say("Understood, whether sent or not"), percent(found["accuracy"])),
