@@ -96,6 +96,9 @@ class Tuning:
     def _network(self, name: str, these: NDArray[np.bool_]) -> Path:
         """The bundle that is tuned on ``these`` examples; the first decides for how many epochs there is time."""
         place, table = self.folder / name, self.folder / f"{name}.jsonl"
+        number = PARTS if name == ALL else int(name)
+        tell(say("Network {number} of {count}, from {examples} examples", number=number + 1, count=PARTS + 1,
+                 examples=int(these.sum())))  # fmt: skip
         with open_writer(table, ["text", "label"]) as file:
             file.write(
                 [
@@ -121,8 +124,10 @@ class Tuning:
             if wanted < LEAST * missed.epochs:
                 raise
             tell(say("There is time for {epochs} epochs.", epochs=wanted))
+            decided.write_text(json.dumps(wanted), encoding="utf-8")
+            tune(str(table), str(place), **call, epochs=wanted)
         decided.write_text(json.dumps(wanted), encoding="utf-8")
-        return self._network(name, these)  # what is there already isn't tuned again
+        return place
 
     def _opened(self, path: Path) -> Engine:
         engine = open_engine(path)
