@@ -44,8 +44,10 @@ class Recipe(BaseModel):
     ``average`` is the share of the steps, the last ones, over which the weights are averaged.
     ``focal`` is a power: an answer's loss counts by one minus its probability, raised to it.
     ``head_first`` solves for the head on the frozen base before anything is tuned.
-    ``rdrop``, ``supcon`` and ``fgm`` weigh objectives that are added to the task's loss; each layer learns at
-    ``layer_decay`` times the rate of the one above it; ``top_layers`` is how many learn with the method "layers".
+    ``rdrop``, ``supcon``, ``fgm``, ``pgd``, ``freelb``, ``pairs`` and ``consistency`` weigh objectives that are added
+    to the task's loss.
+    Each layer learns at ``layer_decay`` times the rate of the one above it; ``top_layers`` is how many learn with the
+    method "layers".
     ``checkpoint_every`` counts seconds; ``trackers`` are shown the run, None means TensorBoard where it is installed.
     Neither changes the result.
     """

@@ -1,7 +1,4 @@
-"""Contrast of pairs: texts of one class point one way, others stand at right angles (Tunstall et al. 2022, arXiv
-2209.11055), where negatives aren't drawn at random, but are the closest ones (Robinson et al. 2021, arXiv
-2010.04592).
-"""
+"""Contrast of pairs (Tunstall et al. 2022, arXiv 2209.11055), with the closest negatives instead of any."""
 
 from __future__ import annotations
 
