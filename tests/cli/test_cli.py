@@ -250,7 +250,7 @@ def test_messages_go_to_standard_error_from_a_real_process(tmp_path: Path) -> No
         (["tune", "{folder}/none.csv", "--out", "{folder}/b"], "none.csv"),
         (["tune", "{reviews}", "--out", "{folder}/taken"], "taken"),
         (["tune", "{reviews}", "--out", "{folder}/b", "--base", "minilmm"], 'Did you mean "minilm"'),
-        (["tune", "{reviews}", "--out", "{folder}/b", "--method", "adapter"], "--method"),
+        (["tune", "{reviews}", "--out", "{folder}/b", "--method", "adaptor"], "--method"),
         (["tune", "{reviews}", "--out", "{folder}/b", "--epochs", "0"], "--epochs"),
         (["tune", "{reviews}", "--out", "{folder}/b", "--seed", "-1"], "--seed"),
         (["tune", "{reviews}", "--out", "{folder}/b", "--recipe", "{folder}/none.toml"], "none.toml"),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import weitiao
+from weitiao.errors import RecipeError
 from weitiao.pretrained.bases import FAMILIES
 
 torch = pytest.importorskip("torch")
@@ -109,3 +110,36 @@ def test_methods_on_families_of_other_build(family: Path, method: str, reviews: 
     )
     engine = weitiao.open_engine(answer["bundle"])
     assert [one.id for one in engine.predict(["很好", "broken", ""])] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("family", CONFIGS, indirect=True)
+def test_what_methods_add_answers_the_same_packed_padded_and_loaded_again(family: Path, tmp_path: Path) -> None:
+    from weitiao.pretrained.network import Network, load_encoder
+    from weitiao.tuning.methods import adapter, prefix, prompt
+    from weitiao.tuning.recipe import Recipe
+
+    ids = torch.randint(5, 190, (4, 30), generator=torch.Generator().manual_seed(0))  # longer than any window
+    mask = (torch.arange(30) < torch.tensor([30, 20, 3, 1])[:, None]).long()
+    for method in (adapter, prefix, prompt):
+        made = Network(load_encoder(family), 2, "mean")
+        made.pack()
+        plain = made.eval()(ids, mask)
+        recipe = Recipe(virtual_tokens=5, adapter_width=4, max_length=32)
+        if method is prefix and not made.packs:
+            with pytest.raises(RecipeError, match="takes no prefix"):
+                method.prepare(made, recipe, torch.arange(5, 90))
+            continue
+        method.prepare(made, recipe, torch.arange(5, 90))
+        for name, parameter in made.named_parameters():
+            if ".adapter.up." in name or name.endswith(("prefix", "prompt")):
+                torch.nn.init.normal_(parameter, std=0.5)
+        torch.nn.init.normal_(made.head.weight)
+        with torch.no_grad():
+            expected = made.eval()(ids, mask)
+            assert float((expected - plain).abs().max()) > 1e-3
+            made.save(tmp_path / method.__name__)
+            again = Network.load(tmp_path / method.__name__, 2, "mean")
+            torch.testing.assert_close(again(ids, mask), expected, atol=1e-5, rtol=1e-4)
+            again.pack()
+            assert again.packs == made.packs
+            torch.testing.assert_close(again(ids, mask), expected, atol=1e-5, rtol=1e-4)

@@ -101,7 +101,7 @@ def test_every_fault_is_told_at_once(toml: Callable[[str], str], monkeypatch: py
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("method", "adapter"), ("task", "rank"), ("epochs", 0), ("learning_rate", 0), ("learning_rate", "nan")),
+        *(("method", "adaptor"), ("task", "rank"), ("epochs", 0), ("learning_rate", 0), ("learning_rate", "nan")),
         *(("learning_rate", "inf"), ("batch_size", 0), ("accumulation", 0), ("warmup", 1), ("warmup", -0.1)),
         *(("dropout", 1), ("clip", 0), ("clip", "nan"), ("patience", 0), ("max_length", 2), ("test_share", 1.0)),
         *(("dev_share", -0.1), ("seed", -1), ("seed", 2**32), ("precision", "fp16"), ("lora_rank", 0)),

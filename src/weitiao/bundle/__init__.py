@@ -6,6 +6,7 @@
     README.md                the model card
     tokenizer/               tokenizer.json and the Hugging Face files beside it
     encoder/ head.safetensors   engine "torch"     (config.json, model.safetensors)
+    additions.safetensors       likewise, where a method added what can't be merged
     model.xml model.bin         engine "openvino"
     model.onnx                  engine "onnx"
 

@@ -49,7 +49,10 @@ def command(
     text_b: TextB = None,
     question: Question = None,
     base: Base = None,
-    method: Annotated[str | None, typer.Option(help=say("full, head, lora, ia3, bitfit or layers."))] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help=say("full, head, cloze, lora, adalora, ia3, bitfit, layers, adapter, prefix or prompt.")),
+    ] = None,
     dev: Dev = None,
     test: Test = None,
     soft: Annotated[

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from weitiao.pretrained.dropping import masks
 
@@ -20,9 +21,11 @@ class Rows:
     """Where tokens stand in rows of ``width``, several texts in a row.
 
     ``kept`` [tokens] are their places in ``[rows * width]`` and ``taken`` [rows * width] the token at each place, 0 in
-    the padding. ``bias`` [rows, 1, width, width] is 0 between tokens of one text and `FAR` between others.
+    the padding. ``bias`` [rows, 1, width, width] is 0 between tokens of one text and `FAR` between others. ``lengths``
+    are those of the texts.
     """
 
+    lengths: list[int]
     rows: int
     width: int
     kept: Tensor
@@ -53,7 +56,7 @@ class Rows:
         text_at = text_at.view(-1, 1, width)
         bias = torch.zeros(len(left), width, width, dtype=dtype)
         bias.masked_fill_(text_at != text_at.transpose(1, 2), FAR)
-        return cls(len(left), width, kept, taken, bias.unsqueeze(1))
+        return cls(lengths, len(left), width, kept, taken, bias.unsqueeze(1))
 
     @property
     def tokens(self) -> int:
@@ -226,6 +229,58 @@ def packed_attention(  # noqa: PLR0913  what transformers hands over
     parts = (query, *(each.repeat_interleave(shared, 1) if shared > 1 else each for each in (key, value)))
     projected = torch.cat([each[0].transpose(0, 1).flatten(1) for each in parts], 1)
     causal = bool(getattr(module, "is_causal", False))
+    prefix, texts = module._parameters.get("prefix"), None
+    if prefix is not None:
+        own = prefix.repeat_interleave(shared, 1).transpose(1, 2).flatten(2)
+        projected, layouts, texts = _behind(projected, layouts, torch.cat([torch.zeros_like(own[:1]), own]))
     biases = [layout.bias_within(sliding_window, causal=causal) for layout in layouts]
+    if texts is not None:
+        added = (~texts).split([layout.tokens for layout in layouts])
+        biases = [_open(*each) for each in zip(layouts, biases, added, strict=True)]
     found: Tensor = _Attention.apply(projected, layouts, heads, dropout, scaling, biases)  # type: ignore[no-untyped-call]
+    found = found if texts is None else found[texts]
     return found.view(1, -1, heads, size), None
+
+
+def _behind(projected: Tensor, layouts: list[Rows], prefix: Tensor) -> tuple[Tensor, list[Rows], Tensor]:
+    """``projected`` [tokens, 3 * size] with ``prefix`` [3, places, size] before each text, laid out anew, and which of
+    the tokens are the texts' own.
+    """
+    tokens, places = len(projected), prefix.shape[1]
+    sizes = torch.tensor([length for layout in layouts for length in layout.lengths])
+    text_of = torch.arange(len(sizes)).repeat_interleave(sizes)
+    taken = torch.empty(tokens + places * len(sizes), dtype=torch.long)
+    texts = torch.zeros(len(taken), dtype=torch.bool)
+    texts[torch.arange(tokens) + (text_of + 1) * places] = True
+    taken[texts] = torch.arange(tokens)
+    taken[~texts] = tokens + torch.arange(places).repeat(len(sizes))
+    rows = torch.cat([projected, prefix.transpose(0, 1).flatten(1)]).index_select(0, taken)
+    longer = [Rows.of([places + length for length in layout.lengths], layout.bias.dtype) for layout in layouts]
+    return rows, longer, texts
+
+
+def _open(layout: Rows, bias: Tensor, prefix: Tensor) -> Tensor:
+    """``bias`` without a window on the tokens that are ``prefix`` [tokens]: every token of a text sees its prefix."""
+    if bias is layout.bias:
+        return bias
+    column = torch.zeros(layout.rows * layout.width, dtype=torch.bool)
+    column[layout.kept] = prefix
+    return torch.where(column.view(layout.rows, 1, 1, layout.width), layout.bias, bias)
+
+
+def prefixed_attention(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **named: Any
+) -> Any:
+    """Attention to ``[batch, heads, length, size]`` behind the module's prefix ``[2, heads, places, size]``, for padded
+    texts. An attention function as transformers' `AttentionInterface` takes them, with masks that are added.
+    """
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    prefix = module._parameters["prefix"]
+    assert prefix is not None
+    texts = key.shape[0]  # len() would fix the batch's size in an export
+    keys, values = prefix.to(key.dtype).unsqueeze(1).expand(-1, texts, -1, -1, -1)
+    if attention_mask is not None:
+        attention_mask = functional.pad(attention_mask, (prefix.shape[2], 0))
+    together = torch.cat([keys, key], 2), torch.cat([values, value], 2)
+    return sdpa_attention_forward(module, query, *together, attention_mask, **named)

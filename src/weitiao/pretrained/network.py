@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from weitiao.errors import BaseModelError
 from weitiao.languages import say
+from weitiao.pretrained.additions import FILE as ADDITIONS
+from weitiao.pretrained.additions import additions, is_added, put_in
 from weitiao.pretrained.packing import encode_packed, start_packing
 
 
@@ -96,6 +98,7 @@ class Network(nn.Module):
         self.encoder = encoder
         self.pooling = pooling
         self.first_position: int | None = None  # of packed texts; None while texts are padded
+        self.prompt: nn.Parameter | None = None  # learned vectors [places, size] that stand before every text's words
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(config.hidden_size, outputs)
         nn.init.normal_(self.head.weight, std=0.02)
@@ -105,7 +108,7 @@ class Network(nn.Module):
         """One vector a text, ``[batch, hidden]``: the mean over its tokens, the first ("cls") or the last. With
         "tokens", one a token: ``[batch, length, hidden]``.
         """
-        if self.packs:
+        if self.packs or self.prompt is not None:
             return self.pool(self.hidden(self.words(input_ids), attention_mask), attention_mask)
         hidden: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         return self.pool(hidden, attention_mask)
@@ -117,6 +120,14 @@ class Network(nn.Module):
 
     def hidden(self, vectors: Tensor, attention_mask: Tensor) -> Tensor:
         """The encoder's last hidden states ``[batch, length, hidden]`` of word vectors ``[batch, length, size]``."""
+        if self.prompt is None:
+            return self._encoded(vectors, attention_mask)
+        texts, places = vectors.shape[0], self.prompt.shape[0]  # len() would fix the batch's size in an export
+        prompt = self.prompt.to(vectors.dtype).expand(texts, -1, -1)
+        mask = torch.cat([attention_mask.new_ones(texts, places), attention_mask], 1)
+        return self._encoded(torch.cat([prompt, vectors], 1), mask)[:, places:]
+
+    def _encoded(self, vectors: Tensor, attention_mask: Tensor) -> Tensor:
         if self.first_position is not None:
             return encode_packed(self.encoder, vectors, attention_mask, self.first_position)
         found: Tensor = self.encoder(inputs_embeds=vectors, attention_mask=attention_mask).last_hidden_state
@@ -156,9 +167,12 @@ class Network(nn.Module):
         return logits
 
     def save(self, folder: Path) -> None:
-        """Write ``encoder/`` and ``head.safetensors`` into ``folder``."""
+        """Write ``encoder/`` and ``head.safetensors`` into ``folder``, and what a method added, if anything."""
         encoder: Any = self.encoder
-        encoder.save_pretrained(folder / "encoder")
+        own = {name: value for name, value in encoder.state_dict().items() if not is_added(name)}
+        encoder.save_pretrained(folder / "encoder", state_dict=own)
+        if added := additions(self):
+            save_file({name: value.contiguous() for name, value in added.items()}, folder / ADDITIONS)
         save_file(
             {"weight": self.head.weight.detach().contiguous(), "bias": self.head.bias.detach()},
             folder / "head.safetensors",
@@ -169,4 +183,6 @@ class Network(nn.Module):
         """What `save` wrote, ready to answer (evaluation mode)."""
         network = cls(load_encoder(folder / "encoder"), outputs, pooling)
         network.head.load_state_dict(load_file(folder / "head.safetensors"))
+        if (folder / ADDITIONS).is_file():
+            put_in(network, load_file(folder / ADDITIONS))
         return network.eval()

@@ -58,6 +58,7 @@ def _parts(layer: Any) -> tuple[nn.Module, ...] | None:
         plain = (
             all(type(part) in (nn.Linear, nn.LayerNorm) for part in parts)
             and type(layer.intermediate.intermediate_act_fn).__name__ == "GELUActivation"
+            and "prefix" not in own._parameters
             and not (layer.is_decoder or own.is_causal or layer.chunk_size_feed_forward)
         )
     except AttributeError:

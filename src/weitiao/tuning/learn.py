@@ -94,7 +94,9 @@ def learn(
             watch(now)
 
         kept = checkpoints if processes.first else None
-        history = train(network, rows, loss, schedule, score, told, kept)
+        allocate = getattr(method, "Allocation", None)  # of a method that takes away while it learns
+        allocation = allocate(network, schedule.steps(len(rows))) if allocate else None
+        history = train(network, rows, loss, schedule, score, told, kept, allocation)
     seconds = history[-1]["seconds"]
     method.finish(network)
     return Learned(history, foretold, time.monotonic() - seconds, seconds)

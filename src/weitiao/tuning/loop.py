@@ -26,6 +26,7 @@ from weitiao.tuning.together import together
 if TYPE_CHECKING:
     from weitiao.pretrained.network import Network
     from weitiao.tuning.checkpoint import Checkpoints
+    from weitiao.tuning.methods.adalora import Allocation
 
 BATCH_TOKENS = 4096  # padding included, that are computed at once: more would only take more memory
 BY_TOKEN = 2  # dimensions of a window's logits where there are some for each token
@@ -147,13 +148,14 @@ def gradients(
 class Stepper:
     """What makes one optimiser step after the other."""
 
-    def __init__(self, network: Network, loss: Loss, schedule: Schedule) -> None:
+    def __init__(self, network: Network, loss: Loss, schedule: Schedule, allocation: Allocation | None = None) -> None:
         self.network, self.loss, self.clip = network, loss, schedule.clip
         self.parameters = [p for p in network.parameters() if p.requires_grad]
         self.optimizer = optimizer_of(network, schedule)
         self.half = Half(network, bf16=schedule.bf16)
         self.objectives = [(import_module(OBJECTIVES[name]), weight) for name, weight in schedule.objectives]
         self.processes = together()
+        self.allocation, self.done = allocation, 0
 
     def step(self, encoded: Encoded, rows: list[list[int]]) -> float:
         """One step on the windows at ``rows``, a list a batch; returns their mean loss before it."""
@@ -162,8 +164,13 @@ class Stepper:
         batches = [collate(encoded, part) for some in shares for part in within(encoded.ids, some, BATCH_TOKENS)]
         loss = gradients(self.network, batches, sum(map(len, rows)), self.loss, self.half, self.objectives)
         loss = self.processes.add_up(self.parameters, loss)
+        if self.allocation:
+            self.allocation.regularise()
         torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
         self.optimizer.step()
+        self.done += 1
+        if self.allocation:
+            self.allocation.after(self.done)
         self.optimizer.zero_grad(set_to_none=True)
         self.half.refresh()
         return loss
@@ -266,7 +273,12 @@ class Standing:
     since_best: int = 0
 
 
-def snapshot(network: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Tensor] | None) -> dict[str, Tensor]:
+def snapshot(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    best: dict[str, Tensor] | None,
+    allocation: Allocation | None = None,
+) -> dict[str, Tensor]:
     """Every tensor that decides how training goes on, by name; memory is copied only where it isn't contiguous."""
     state = optimizer.state_dict()["state"]
     tensors = {
@@ -274,15 +286,19 @@ def snapshot(network: nn.Module, optimizer: torch.optim.Optimizer, best: dict[st
         **{f"weights.{name}": p.detach() for name, p in network.named_parameters() if p.requires_grad},
         **{f"best.{name}": value for name, value in (best or {}).items()},
         **{f"optimizer.{number}.{key}": value for number, kept in state.items() for key, value in kept.items()},
+        **{f"allocation.{name}": value for name, value in (allocation.state() if allocation else {}).items()},
     }
     return {name: value.contiguous() for name, value in tensors.items()}
 
 
 def put_back(
-    network: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    tensors: dict[str, Tensor],
+    allocation: Allocation | None = None,
 ) -> dict[str, Tensor] | None:
     """Undo `snapshot`; returns the best epoch's weights, if there are any yet."""
-    parts: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimizer": {}}
+    parts: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimizer": {}, "allocation": {}}
     for name, value in tensors.items():
         part, _, rest = name.partition(".")
         if part in parts:
@@ -293,6 +309,8 @@ def put_back(
         number, _, key = name.partition(".")
         state.setdefault(int(number), {})[key] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    if allocation:
+        allocation.put_back(parts["allocation"])
     torch.set_rng_state(tensors["random"])
     return parts["best"] or None
 
@@ -305,21 +323,24 @@ def train(
     score: Callable[[Network], float] | None,
     watch: Callable[[Progress], None],
     checkpoints: Checkpoints | None = None,
+    allocation: Allocation | None = None,
 ) -> list[dict[str, Any]]:
     """Train ``network`` in place; leaves the weights of the best epoch by ``score`` (the last, without one). From where
     weights are averaged on, these are judged and left.
 
     Returns a history: one row an epoch with step, epoch, loss (mean since the last row), dev_metric, seconds. With
     ``checkpoints`` it goes on from the one that was saved, if any, and ends with the weights of an unbroken run.
+    ``allocation`` is asked around each step, with a method that takes ranks away while it learns.
     """
-    stepper = Stepper(network, loss, schedule)
+    stepper = Stepper(network, loss, schedule, allocation)
     optimizer = stepper.optimizer
     base_rates = [group["lr"] for group in optimizer.param_groups]
     generator = np.random.default_rng(schedule.seed)
     now, best = Standing(dict(generator.bit_generator.state)), None
     if checkpoints and checkpoints.saved:
         now = Standing(**checkpoints.saved.standing)
-        best = put_back(network, optimizer, checkpoints.saved.tensors)
+        best = put_back(network, optimizer, checkpoints.saved.tensors, allocation)
+        stepper.done = now.step
         stepper.half.refresh()
     steps, began = schedule.steps(len(train_rows)), time.monotonic() - now.seconds
     lengths, average = train_rows.lengths, Average(network, schedule.average, steps)
@@ -335,7 +356,7 @@ def train(
 
     def keep(*, ending: bool = False) -> None:
         if checkpoints and checkpoints.due(ending=ending):
-            tensors = snapshot(network, optimizer, best) | average.state()
+            tensors = snapshot(network, optimizer, best, allocation) | average.state()
             checkpoints.save(now.step, tensors, asdict(now))
 
     def over() -> bool:

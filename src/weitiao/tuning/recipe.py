@@ -14,6 +14,10 @@ METHODS: dict[str, str] = {
     "ia3": "weitiao.tuning.methods.ia3",
     "bitfit": "weitiao.tuning.methods.bitfit",
     "layers": "weitiao.tuning.methods.layers",
+    "adapter": "weitiao.tuning.methods.adapter",
+    "adalora": "weitiao.tuning.methods.adalora",
+    "prefix": "weitiao.tuning.methods.prefix",
+    "prompt": "weitiao.tuning.methods.prompt",
 }
 SOLVED = ("head", "cloze")  # in one fit on the frozen base's features, without the training loop
 OBJECTIVES: dict[str, str] = {  # settings of these names are their weights
@@ -47,7 +51,7 @@ class Recipe(BaseModel):
     ``rdrop``, ``supcon``, ``fgm``, ``pgd``, ``freelb``, ``pairs`` and ``consistency`` weigh objectives that are added
     to the task's loss.
     Each layer learns at ``layer_decay`` times the rate of the one above it; ``top_layers`` is how many learn with the
-    method "layers".
+    method "layers", ``virtual_tokens`` how many places stand before a text with "prefix" and "prompt".
     ``checkpoint_every`` counts seconds; ``trackers`` are shown the run, None means TensorBoard where it is installed.
     Neither changes the result.
     """
@@ -57,7 +61,9 @@ class Recipe(BaseModel):
     task: Literal["classify", "multilabel", "pair", "similarity", "tag", "qa"] = "classify"
     base: str = "e5-small"
     vocabulary: Literal["whole", "trimmed"] = "whole"
-    method: Literal["full", "head", "cloze", "lora", "ia3", "bitfit", "layers"] = "full"
+    method: Literal[
+        "full", "head", "cloze", "lora", "ia3", "bitfit", "layers", "adapter", "adalora", "prefix", "prompt"
+    ] = "full"
     epochs: int | None = Field(default=None, ge=1, le=1000)
     learning_rate: float | None = Field(default=None, gt=0, le=1)
     head_learning_rate: float | None = Field(default=None, gt=0, le=1)
@@ -98,4 +104,6 @@ class Recipe(BaseModel):
     lora_rank: int = Field(default=16, ge=1, le=1024)
     lora_alpha: float = Field(default=32.0, gt=0, allow_inf_nan=False)
     lora_dropout: float = Field(default=0.05, ge=0, lt=1)
+    adapter_width: int = Field(default=64, ge=1, le=4096)
+    virtual_tokens: int = Field(default=20, ge=1, le=512)
     checkpoint_every: float = Field(default=60.0, ge=0, allow_inf_nan=False)
