@@ -1519,6 +1519,7 @@ CHINESE: dict[str, str] = {
     "The threshold is chosen by Learn then Test (Angelopoulos and others, 2021): thresholds are tested from the strictest down, with an exact binomial test, until one breaks the budget. A tenth of the questions is taken for unknown, so that those which no intent covers are not answered.": "阈值用 Learn then Test（Angelopoulos 等，2021）选定：从最严格的阈值往下，逐个做精确二项检验，直到超出预算为止。有十分之一的问题被当作未知，以免回答没有意图覆盖的问题。",
     "Threshold": "阈值",
     # apps/support/tuned.py
+    "Network {number} of {count}, from {examples} examples": "第 {number} 个网络，共 {count} 个，{examples} 条例句",
     "No network is tuned: that would take about {minutes} minutes.": "不微调网络：大约需要 {minutes} 分钟。",
     "{path} knows other labels than its examples do.": "{path} 的标签与例句的标签不同。",
     # apps/support/learning
