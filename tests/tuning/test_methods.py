@@ -209,7 +209,7 @@ def features(labels: int, rows: int = 120) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("labels", [2, 3, 7])
-@pytest.mark.parametrize("weights", ["none", "balanced"])
+@pytest.mark.parametrize("weights", ["none", "balanced", "effective"])
 def test_the_head_answers_as_scikit_learn_does(network: Callable[..., Any], labels: int, weights: Any) -> None:
     from sklearn.linear_model import LogisticRegression
 
