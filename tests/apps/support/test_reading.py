@@ -40,6 +40,13 @@ def test_a_message_that_is_split_between_its_parts_has_both(project: Project) ->
     assert ours.meant("how long, how dear") == ["delivery_time", "delivery_fee"]
 
 
+def test_a_part_that_only_leads_to_the_question_is_none(project: Project) -> None:
+    whole = (1.0, "refund_status", 0.82, "return_item", 0.15)
+    parts = {"It_is_back": (1.0, "return_item", 0.84), "no_money": (1.0, "refund_status", 0.65)}
+    ours, _ = reading(project, **{"It_is_back,_no_money": whole}, **parts)
+    assert ours.meant("It is back, no money") == ["refund_status"]
+
+
 def test_of_a_long_message_the_questions_count(project: Project) -> None:
     told = {
         "The_box_was_open": (1.0, "damaged_item", 0.9),

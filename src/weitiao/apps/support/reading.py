@@ -88,12 +88,12 @@ class Reading:
         return guess.ranked[0][0] if guess.sure else ""
 
     def _split(self, whole: Guess, guesses: Sequence[Guess]) -> list[str]:
-        """Two intents that the parts of a message have where the whole has nothing besides."""
+        """Two intents that the parts of a message have where the whole is torn between them and has nothing besides."""
         tops = [guess.ranked[0] for guess in guesses]
         names = list(dict.fromkeys(name for name, share in tops if share >= LIKELY))
         shares = dict(whole.ranked)
         intents = [self.project.intents[name] for name in names]
-        if len(names) != 2 or any(intent.small_talk or intent.choose for intent in intents):
+        if whole.sure or len(names) != 2 or any(intent.small_talk or intent.choose for intent in intents):
             return []
         held = [shares.get(name, 0.0) for name in names]
         return names if whole.known >= KNOWN and min(held) >= CLOSE and sum(held) >= NEARLY_ALL else []
