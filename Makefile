@@ -56,7 +56,7 @@ wheelhouse: .venv/.demo  ## collect everything that an install on a machine with
 	@echo "    make demo WHEELHOUSE=wheelhouse"
 	@echo "or anywhere:"
 	@echo "    $(PYTHON) -m venv .venv"
-	@echo "    .venv/bin/python -m pip install --no-index --find-links wheelhouse 'weitiao[compress,onnx,demo]'"
+	@echo "    .venv/bin/python -m pip install --no-index --find-links wheelhouse 'weitiao[compress,onnx,demo,support]'"
 
 clean:  ## remove .venv, the wheelhouse and what the tools left behind
 	rm -rf .venv wheelhouse build dist src/*.egg-info .coverage .coverage.* htmlcov \
@@ -79,7 +79,7 @@ clean:  ## remove .venv, the wheelhouse and what the tools left behind
 	@touch $@
 
 .venv/.demo: .venv/.torch pyproject.toml
-	$(PIP) install $(FROM) --editable ".[compress,onnx,demo]"
+	$(PIP) install $(FROM) --editable ".[compress,onnx,demo,support]"
 	@touch $@
 
 .venv/.test: .venv/.torch pyproject.toml

@@ -332,6 +332,7 @@ CHINESE: dict[str, str] = {
     "A support project.": "客服项目。",
     "Delete one customer's conversations, or old ones, and what was learned from them.": "删除某位客户的对话或过旧的对话，以及从中学到的内容。",
     # cli/support/forget.py
+    "No conversation of {customer} is kept here.": "这里没有 {customer} 的对话。",
     "Whose: a channel's name for them, or a conversation's id.": "哪位客户：渠道中的客户标识，或某个对话的 id。",
     "What nobody touched for so long, such as 90d.": "超过此时间无人过问的对话，例如 90d。",
     "The server's settings (default: server.toml there).": "服务器的设置文件（默认：项目中的 server.toml）。",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weitiao.index.passages import LONGEST, Block, passages, sentences, tokens_in
+from weitiao.index.passages import LONGEST, Block, passages, sentences, tidy, tokens_in
 from weitiao.index.words import chinese, words
 
 
@@ -61,3 +61,7 @@ def test_which_language_a_text_is_in() -> None:
     assert chinese("我的iPhone在哪里")
     assert not chinese("Where is 北京 on the map?")
     assert not chinese("123")
+
+
+def test_lines_broken_within_chinese_are_joined() -> None:
+    assert tidy("静置 30 分钟，\n不要煮沸。\n Then rinse\nit.") == "静置 30 分钟，不要煮沸。 Then rinse it."

@@ -27,7 +27,7 @@ from weitiao.languages import say
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-VERSION = "1"  # of what files hold and how documents are cut; those of another are made again
+VERSION = "2"  # of what files hold and how documents are cut; those of another are made again
 ENDING = ".safetensors"
 
 

@@ -17,6 +17,7 @@ _END = re.compile(
     r"(?<=[。！？；!?;])(?![”’」』）])|(?<=[。！？][”’」』）])|(?<=[.!?;:][\"'”’)])\s+|(?<=[.!?;])\s+|\n+"
 )
 _SPACE = re.compile(r"[^\S\n]+")
+_WITHIN_CHINESE = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\s*\n\s*(?=[\u3000-\u9fff\uff00-\uffef])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,11 @@ def passages(blocks: Iterable[Block], source: str) -> list[Passage]:
         held.append(block)
     flush()
     return found
+
+
+def tidy(text: str) -> str:
+    """``text`` in one line; lines that were broken between Chinese characters are joined without a blank."""
+    return " ".join(_WITHIN_CHINESE.sub("", text).split())
 
 
 def _joins(held: list[Block], block: Block) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from weitiao.errors import require
 from weitiao.index.documents import DocumentFault, decoded
-from weitiao.index.passages import Block, Headings
+from weitiao.index.passages import Block, Headings, tidy
 from weitiao.languages import say
 
 DROPPED = (
@@ -74,7 +74,7 @@ def blocks(html: str) -> Iterator[Block]:
     tree = require("selectolax.lexbor", "support").LexborHTMLParser(html)
     named = tree.css_first("title")
     above = Headings()
-    if named is not None and tree.css_first("h1") is None and (title := _tidy(named.text())):
+    if named is not None and tree.css_first("h1") is None and (title := tidy(named.text())):
         above.enter(0, title)
     for node in tree.css(DROPPED):
         node.decompose()
@@ -104,7 +104,7 @@ def _runs(body: Any) -> Iterator[tuple[str, str, str]]:
     current: Any = None
 
     def run() -> Iterator[tuple[str, str, str]]:
-        if current is not None and (text := _tidy("".join(parts))):
+        if current is not None and (text := tidy("".join(parts))):
             yield current.tag, text, str((current.attributes or {}).get("id") or "")
         parts.clear()
 
@@ -133,7 +133,3 @@ def _holder(node: Any) -> Any:
         if node.tag in ("tr", "li", *HEADINGS):
             return node
     return found if found is not None else node
-
-
-def _tidy(text: str) -> str:
-    return " ".join(text.split())

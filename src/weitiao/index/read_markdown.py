@@ -8,7 +8,7 @@ from pathlib import Path
 
 from weitiao.errors import require
 from weitiao.index.documents import decoded
-from weitiao.index.passages import Block
+from weitiao.index.passages import Block, tidy
 from weitiao.index.read_html import blocks
 
 _FRONT = re.compile(r"\A---\s*\n.*?\n---\s*\n", re.DOTALL)
@@ -20,7 +20,7 @@ def read(path: Path) -> Iterator[Block]:
     """The blocks of the text at ``path``; their place is the heading's anchor as GitHub makes it."""
     text = _FRONT.sub("", decoded(path.read_bytes()), count=1)
     if path.suffix.lower() == ".txt":
-        yield from (Block(" ".join(part.split())) for part in re.split(r"\n\s*\n", text))
+        yield from (Block(tidy(part)) for part in re.split(r"\n\s*\n", text))
         return
     yield from blocks(rendered(text))
 

@@ -57,6 +57,9 @@ def test_documents_answer_where_they_are_surer_than_what_was_understood() -> Non
     assert sure.asked == [message], "once a message"
     ((other, *_),) = talk(message, index=Found(0.45), **told, **{message.replace(" ", "_"): (1.0, "stock", 0.5)})
     assert other[0] != "found"
+    lamp = {"warranty_of_the_lamp": (1.0, "warranty", 0.9)}
+    turns = talk("warranty of the lamp", "can the kettle be washed", index=Found(0.9), **lamp)
+    assert turns[1][0][0] == "found", "it names a product, but doesn't only go on"
     ((surely,),) = talk("store hours", index=(unasked := Found(0.99)), store_hours=(1.0, "opening_hours", 0.9))
     assert surely[0] == "answer"
     assert not unasked.asked, "what is surely understood isn't looked up"

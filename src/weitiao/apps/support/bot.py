@@ -268,6 +268,8 @@ class _Turn:
             guess = self.reading.guess(rest if going_on else self.text)
             if guess.sure and guess.ranked[0][0] != subject:
                 return False
+        if not going_on and self._look_up():  # "can the backpack be washed?" names a product of its own accord
+            return True
         for slot, each in found.items():
             for value in each.values:
                 memory.hold(slot, value)

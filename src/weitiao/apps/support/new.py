@@ -20,9 +20,6 @@ IGNORED = """\
 /inbox.yaml
 /reports/
 /support.db*
-/inbox.yaml
-/origins.json
-/reports/
 /*.undone
 """
 

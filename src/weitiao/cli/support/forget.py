@@ -32,10 +32,12 @@ def command(
         flags = flags_of(database=database)
         return forget(folder, customer=customer, older_than=older_than, settings=settings, state=state, **flags)
 
-    answer(json, work, _show)
+    answer(json, work, lambda found: _show(found, customer))
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(found: dict[str, Any], customer: str | None) -> None:
+    if customer and not found["conversations"]:
+        echo(say("No conversation of {customer} is kept here.", customer=customer))
     echo(
         say(
             "{conversations} conversation(s) deleted, and {examples} example(s) that were learned from them.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -28,5 +29,5 @@ def _show(found: dict[str, Any], folder: str) -> None:
     for file in found["files"]:
         echo(f"  {file}")
     echo(say("An example shop in English and Chinese is in {folder}: change its files to yours. Next:", folder=folder))
-    for verb in ("check", "train", "test", "chat"):
-        echo(f"  weitiao support {verb} {folder}")
+    for verb in ("check", "train", "test", "chat", "serve"):
+        echo(f"  weitiao support {verb} {quote(folder)}")

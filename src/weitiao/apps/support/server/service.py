@@ -162,6 +162,8 @@ class SupportService:
                 before = now
                 if self.bot.index and (changes := await asyncio.to_thread(self.bot.index.refresh)):
                     log.info("documents changed", extra={"read": list(changes.read), "gone": list(changes.gone)})
+                    for fault in self.bot.index.faults:
+                        log.warning("a document can't be read", extra={"source": fault.source, "why": fault.reason})
             except Exception as error:  # noqa: BLE001
                 told = re.sub(r"\s+", " ", str(error))[:500]
                 log.error("what changed could not be opened", extra={"error": type(error).__name__, "why": told})
