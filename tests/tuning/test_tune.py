@@ -47,6 +47,25 @@ def test_the_answer_has_the_keys_of_the_design_page(tuned: dict[str, dict[str, A
         assert number > 0
 
 
+def test_it_is_told_how_much_learns(tuned: dict[str, dict[str, Any]]) -> None:
+    load_file = pytest.importorskip("safetensors.torch").load_file
+    sizes = {}
+    for method in METHODS:
+        folder = Path(tuned[method]["bundle"])
+        sizes[method] = {
+            name: tensor.numel()
+            for file in ("encoder/model.safetensors", "head.safetensors")
+            for name, tensor in load_file(folder / file).items()
+        }
+        assert tuned[method]["parameters"] == sum(sizes[method].values())
+    head = sizes["head"]["weight"] + sizes["head"]["bias"]
+    assert tuned["head"]["learned_parameters"] == head
+    assert head < tuned["lora"]["learned_parameters"]
+    words = next(size for name, size in sizes["full"].items() if "word_embeddings" in name)
+    whole = tuned["full"]["parameters"]
+    assert whole - words < tuned["full"]["learned_parameters"] <= whole, "the used rows of the words, and all else"
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_bundle_is_whole_and_the_engine_gives_the_accuracy_that_was_reported(
     tuned: dict[str, dict[str, Any]], method: str, tmp_path: Path

@@ -47,13 +47,16 @@ class Learned:
     """What learning left beside the network's weights.
 
     ``began`` is when the loop began (time.monotonic), as if no process had been killed since; ``loop_seconds`` counts
-    in all processes that worked on it.
+    in all processes that worked on it. ``parameters`` are those of base and head, ``learned_parameters`` those that
+    were fitted, which may stand beside them.
     """
 
     history: list[dict[str, Any]]
     foretold: Foretold
     began: float
     loop_seconds: float
+    parameters: int
+    learned_parameters: int
 
 
 @dataclass(frozen=True, slots=True)

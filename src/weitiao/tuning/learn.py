@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from weitiao.tuning.recipe import METHODS
 from weitiao.tuning.together import together
 
 if TYPE_CHECKING:
+    from torch.nn import Parameter
+
     from weitiao.pretrained.network import Network
     from weitiao.tuning.checkpoint import Checkpoints
     from weitiao.tuning.estimate import Foretold
@@ -66,7 +68,9 @@ def learn(
     schedule = schedule_of(recipe)
     method = importlib.import_module(METHODS[recipe.method])
     used = {token for ids in rows.ids for token in ids} | {rows.pad}
+    parameters = _count(network.parameters())
     method.prepare(network, recipe, torch.tensor(sorted(used)))
+    learned = _count(each for each in network.parameters() if each.requires_grad)
     cheap_dropout(network)
     gold = job.rows["train"].gold
     targets = gold.tolist() if isinstance(gold, torch.Tensor) else [each.tolist() for each in gold]
@@ -99,7 +103,11 @@ def learn(
         history = train(network, rows, loss, schedule, score, told, kept, allocation)
     seconds = history[-1]["seconds"]
     method.finish(network)
-    return Learned(history, foretold, time.monotonic() - seconds, seconds)
+    return Learned(history, foretold, time.monotonic() - seconds, seconds, parameters, learned)
+
+
+def _count(parameters: Iterable[Parameter]) -> int:
+    return sum(each.numel() for each in parameters)
 
 
 def _head_first(network: Network, rows: Any, bf16: bool) -> None:
@@ -167,7 +175,8 @@ def solve(job: Job, network: Network, within: float | None = None) -> Learned:
             parts.append((infer(network, rows, bf16, "features", advance), places(rows)))
     train, dev = ((np.stack(features) if features else np.zeros((0, 0)), gold) for features, gold in parts)
     history = method.fit(network, job.recipe, train, dev)
-    return Learned(history, foretold, began, time.monotonic() - began)
+    counts = _count(network.parameters()), _count(network.head.parameters())
+    return Learned(history, foretold, began, time.monotonic() - began, *counts)
 
 
 def _named(job: Job, network: Network) -> Any:
