@@ -125,6 +125,7 @@ def test_choices_are_buttons_and_the_keyboard_does_it_all(chromium: Any, start: 
     running = start()
     page = chromium.new_page(locale="en-GB")
     page.goto(running.url)
+    page.wait_for_function("document.activeElement.id === 'text'")
     page.keyboard.type("where is my order?")
     page.keyboard.press("Enter")
     page.locator(".said.bot:not(.writing)").nth(1).wait_for()
