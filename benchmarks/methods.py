@@ -170,7 +170,7 @@ def means(runs: Row) -> Row:
             continue
         mean = {key: sum(each[key] for each in done.values()) / len(done) for key in ("accuracy", *KEPT[3:], "bytes")}
         share = 100 * mean["learned_parameters"] / mean["parameters"]
-        both = [draw for draw in done if "failed" not in runs.get(f"full/{draw}", {"failed": ""})]
+        both = [draw for draw in done if way != "full" and "failed" not in runs.get(f"full/{draw}", {"failed": ""})]
         paired = against([done[draw] for draw in both], [runs[f"full/{draw}"] for draw in both]) if both else None
         found[way] = {"draws": sorted(map(int, done)), **mean, "learned_percent": share, "against_full": paired}
     return found
