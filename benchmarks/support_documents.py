@@ -13,28 +13,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from support_conversations import support
 
 import weitiao
 
 HERE = Path(__file__).parent
 QUESTIONS = HERE.parent / "tests" / "apps" / "support" / "questions.jsonl"
 OTHERWISE = "answer | ask | choose | clarify | small_talk | hand_over"
-
-
-def support(*arguments: str) -> dict[str, Any]:
-    """What a verb prints."""
-    command = [sys.executable, "-m", "weitiao", "support", *arguments, "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=False, text=True)
-    if not done.stdout.strip():
-        sys.exit(done.returncode)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def main() -> None:
