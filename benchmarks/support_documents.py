@@ -24,7 +24,7 @@ import weitiao
 
 HERE = Path(__file__).parent
 QUESTIONS = HERE.parent / "tests" / "apps" / "support" / "questions.jsonl"
-OTHERWISE = "answer | ask | choose | clarify | small_talk | hand_over"
+OTHERWISE = ["answer", "ask", "choose", "clarify", "small_talk", "hand_over"]
 
 
 def main() -> None:
