@@ -15,6 +15,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import weitiao  # noqa: E402
+from slopes import slopes  # noqa: E402
 from weitiao.errors import RecipeError  # noqa: E402
 from weitiao.pretrained.dropping import masks  # noqa: E402
 from weitiao.pretrained.half import Half  # noqa: E402
@@ -35,17 +36,6 @@ LOSS = loss_of([5, 5], 0.0)
 def softmax(values: Any) -> Any:
     powers = np.exp(values - values.max(-1, keepdims=True))
     return powers / powers.sum(-1, keepdims=True)
-
-
-def slopes(function: Callable[[Any], float], at: Any, step: float = 1e-5) -> Any:
-    """Numerical gradient of ``function`` at ``at``, in float64."""
-    found = np.zeros_like(at)
-    for place in np.ndindex(*at.shape):
-        up, down = at.copy(), at.copy()
-        up[place] += step
-        down[place] -= step
-        found[place] = (function(up) - function(down)) / (2 * step)
-    return found
 
 
 def test_rdrop_is_the_mean_of_both_divergences() -> None:

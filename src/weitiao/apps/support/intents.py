@@ -212,7 +212,8 @@ def train_intents(
     texts, labels, gold = _read(examples)
     frozen = base if minutes is None else None
     opened = {frozen or BASE: encode}
-    if not frozen and _english(texts):
+    english = not frozen and _english(texts)
+    if english:
         opened[ENGLISH] = None
     encoders = _opened(opened)
     found = solved([one(texts) for one in encoders.values()], gold, len(labels), seed)
@@ -220,7 +221,7 @@ def train_intents(
     if minutes is not None:
         from weitiao.apps.support.tuned import Tuning  # and with it what trains, which answering needs nothing of
 
-        base = base or (ENGLISH if _english(texts) else BASE)
+        base = base or (ENGLISH if english else BASE)
         work = _beside(place, [texts, gold.tolist(), labels, base, seed])
         network = Tuning(texts, gold, labels, work, minutes, base, seed).done()
         if network:
