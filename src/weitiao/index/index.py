@@ -43,6 +43,11 @@ class Hit:
     score: float
     clues: Clues | None = None
 
+    @property
+    def sure(self) -> bool:
+        """Whether it is at least as likely as not that the passage answers."""
+        return self.score >= SURE
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -104,7 +109,7 @@ class Index:
     def answer(self, question: str) -> Hit | None:
         """The passage that answers ``question``; None where it isn't at least as likely as not that one does."""
         hits = self.search(question, 1)
-        return hits[0] if hits and hits[0].score >= SURE else None
+        return hits[0] if hits and hits[0].sure else None
 
     def refresh(self) -> Changes:
         """Take in what was added to the folder, changed there or removed; searches meanwhile see what was before.

@@ -16,15 +16,16 @@ SHOP = read_project(EXAMPLE)
 
 
 class Found:
-    """Documents that hold one passage, found with this certainty."""
+    """Documents that hold these passages, each found with its certainty."""
 
-    def __init__(self, score: float) -> None:
-        self.hit = Hit(Passage("Twenty grams of citric acid.", "kettle-care.md"), score)
+    def __init__(self, score: float, *others: tuple[float, str]) -> None:
+        texts = [(score, "Twenty grams of citric acid."), *others]
+        self.hits = [Hit(Passage(text, "kettle-care.md", text.split()[0]), score) for score, text in texts]
         self.asked: list[str] = []
 
-    def answer(self, question: str) -> Hit:
+    def search(self, question: str, k: int) -> list[Hit]:
         self.asked.append(question)
-        return self.hit
+        return self.hits[:k]
 
 
 def talk(*messages: str, index: Any = None, **told: Any) -> list[list[tuple[str | None, str]]]:
@@ -63,3 +64,43 @@ def test_documents_answer_where_they_are_surer_than_what_was_understood() -> Non
     ((surely,),) = talk("store hours", index=(unasked := Found(0.99)), store_hours=(1.0, "opening_hours", 0.9))
     assert surely[0] == "answer"
     assert not unasked.asked, "what is surely understood isn't looked up"
+
+
+def test_passages_that_may_answer_are_offered_by_their_headings() -> None:
+    index = Found(0.4, (0.3, "Outside: with a damp cloth."), (0.01, "Plugs are grounded."))
+    turns = talk("the bottom is white", "Outside", index=index)
+    assert turns[0][0][0] == "choose"
+    assert "1. Twenty" in turns[0][0][1]
+    assert "2. Outside:" in turns[0][0][1]
+    assert "Plugs" not in turns[0][0][1]
+    assert turns[1] == [("found", "Outside: with a damp cloth.\n(Source: kettle-care.md)")]
+    turns = talk("the bottom is white", "the first one", "the second one", index=index)
+    assert turns[1][0][0] == "found"
+    assert turns[2][0][0] != "found", "a choice is over once it is made"
+    elsewhere = {"will_it_rain": (1.0, "not_ours", 0.6)}
+    assert talk("will it rain", index=index, **elsewhere)[0][0][0] == "clarify"
+    between = {"it_is_white": (1.0, "stock", 0.4, "damaged_item", 0.3)}
+    ((offered,),) = talk("it is white", index=index, **between)
+    assert offered[1].count("\n") == 4, "two intents, a passage, and what to do"
+    assert "3. Twenty" in offered[1]
+
+
+def test_it_and_others_go_on_with_the_subject() -> None:
+    told = {
+        "is_the_red_lamp_in_stock": (1.0, "stock", 0.9),
+        "can_you_make_it_blue": (0.1, "exchange_item", 0.5, "stock", 0.3),
+    }
+    turns = talk("is the red lamp in stock", "can you make it blue", **told)
+    assert [act for act, _ in turns[1]] == ["answer"]
+    assert "blue" in turns[1][0][1]
+    told["can_you_make_it_blue"] = (0.1, "exchange_item", 0.5, "person", 0.3)
+    assert talk("is the red lamp in stock", "can you make it green", **told)[1][0][0] != "answer"
+
+
+def test_what_fills_a_slot_asks_for_nothing_besides() -> None:
+    told = {
+        "fetch_my_lamp": (1.0, "repair_pickup", 0.9),
+        "I_read_that_quite_wrong,_let's_say_2026-03-09": (1.0, "reschedule_delivery", 0.9),
+    }
+    turns = talk("fetch my lamp", "I read that quite wrong, let's say 2026-03-09", **told)
+    assert [act for act, _ in turns[1]] == ["answer"]

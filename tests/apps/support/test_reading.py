@@ -9,6 +9,7 @@ import pytest
 
 from apps.support.conftest import EXAMPLE
 from apps.support.told import Told
+from weitiao.apps.support import cues
 from weitiao.apps.support.project import Intent, Project, read_project
 from weitiao.apps.support.reading import Reading, close
 
@@ -127,3 +128,53 @@ def test_a_vague_message_is_offered_what_it_may_mean(project: Project) -> None:
 def test_an_intent_is_one_thing(more: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="choose or not_ours"):
         Intent(title={"en": "?"}, examples=["a", "b"], **more)
+
+
+def test_what_and_divides_within_one_request_stays_together(project: Project) -> None:
+    told = {
+        "could_somebody_come_by_and_take_it_away": (1.0, "repair_pickup", 0.9),
+        "could_somebody_come_by": (1.0, "person", 0.9),
+        "take_it_away": (1.0, "repair_pickup", 0.9),
+    }
+    assert reading(project, **told)[0].meant("could somebody come by and take it away?") == ["repair_pickup"]
+    told = {
+        "上个月就退回去了,一分钱也没退给我": (1.0, "refund_status", 0.85),
+        "上个月就退回去了": (1.0, "return_item", 0.9),
+        "一分钱也没退给我": (1.0, "refund_status", 0.9),
+    }
+    assert reading(project, **told)[0].meant("上个月就退回去了,一分钱也没退给我") == ["refund_status"]
+    told = {
+        "where_is_it_and_do_you_take_cards": (1.0, "order_status", 0.9),
+        "where_is_it": (1.0, "order_status", 0.9),
+        "do_you_take_cards": (1.0, "payment_methods", 0.9),
+    }
+    asked = "where is it and do you take cards?"
+    assert reading(project, **told)[0].meant(asked) == ["order_status", "payment_methods"]
+
+
+def test_who_is_torn_between_two_is_offered_both(project: Project) -> None:
+    told = {
+        "I'm_torn_between_sending_it_back_and_swapping_it": (1.0, "exchange_item", 0.9),
+        "I'm_torn_between_sending_it_back": (1.0, "return_item", 0.9),
+        "swapping_it": (1.0, "exchange_item", 0.9),
+    }
+    asked = "I'm torn between sending it back and swapping it"
+    assert reading(project, **told)[0].meant(asked) == ["return_or_exchange"]
+
+
+def test_a_greeting_says_nothing_of_the_subject(project: Project) -> None:
+    told = {"has_it_been_sent": (1.0, "order_status", 0.9), "hello": (1.0, "hello", 0.9)}
+    ours, intents = reading(project, **told)
+    for greeting in ("Hello there, ", "hi! ", "Good morning. ", "你好,", "哈啰,", "在吗？"):
+        assert ours.guess(f"{greeting}has it been sent").ranked[0][0] == "order_status", greeting
+    assert ours.guess("hello").ranked[0][0] == "hello"
+    assert intents.asked[-1] == ["hello"]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("后面那个", 1), ("前面那个", 0), ("前一个", 0), ("后者", 1), ("上面那个吧", 0), ("下面的", 1), ("the latter", 1),
+     ("前天", None), ("后天送", None), ("以后再说", None), ("之前那个人说的", None), ("后来呢", None)],
+)  # fmt: skip
+def test_places(text: str, place: int | None) -> None:
+    assert cues.ordinal(text, 2) == place

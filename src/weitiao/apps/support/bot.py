@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from weitiao.apps.support import cues, phrases
 from weitiao.apps.support.desk import BOT, NOTE, Outcome, Said
 from weitiao.apps.support.hours import when_open
-from weitiao.apps.support.memory import Memory
+from weitiao.apps.support.memory import Memory, Offered
 from weitiao.apps.support.project import Intent, Project, listed
 from weitiao.apps.support.reading import CLOSE, KNOWN, MOST_AT_ONCE, OFFERED, Reading, close
 from weitiao.apps.support.slots import Found, find
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 ANSWERS = ("answer", "found", "small_talk")
 SHORT_LATIN, SHORT_HAN = 4, 6  # words, characters that are left of a message that only goes on with the last one
 LONGER = 2  # times as many, where it says that it does
+MOST_HITS = 6  # passages that are looked at
+MAY_ANSWER = 0.05  # certainty from which a passage is offered; most of what no such firm answers finds none
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class _Turn:
     text: str
     said: list[Said] = field(default_factory=list)
     found: dict[tuple[str, bool], Found] = field(default_factory=dict)
-    looked_up: list[Hit | None] = field(default_factory=list)
+    _hits: list[Hit] | None = None
     reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:
@@ -112,7 +114,7 @@ class _Turn:
     def _pick(self) -> bool:
         """One of the choices that were offered."""
         memory = self.memory
-        choices, slot = memory.choices, memory.choices_of
+        choices, slot, passages = memory.choices, memory.choices_of, memory.passages
         if not choices:
             return False
         memory.offer([])
@@ -128,6 +130,8 @@ class _Turn:
         if slot:
             memory.hold(slot, chosen)
             self._serve([memory.intent])
+        elif passage := next((each for each in passages if each.title == chosen), None):
+            self._found(passage)
         else:
             memory.rivals = [each for each in choices if each != chosen]
             self._serve([chosen])
@@ -142,7 +146,9 @@ class _Turn:
             return named[0] if named else None
         if cues.YES.match(self.text) and len(choices) == 1:
             return choices[0]
-        named = [name for name in choices if _overlaps(self.text, self._title(name))]
+        titles = {name: self._title(name) for name in choices}
+        named = [name for name, title in titles.items() if plain(title) == self.text]
+        named = named or [name for name, title in titles.items() if _overlaps(self.text, title)]
         if len(named) == 1:
             return named[0]
         ranked = [name for name, share in self.reading.guess(self.text).ranked if name in choices and share >= CLOSE]
@@ -241,8 +247,9 @@ class _Turn:
         return True
 
     def _besides(self, found: Found) -> list[str]:
-        """What else a message asks for that fills a slot."""
-        pieces = [part for part in (self.text, *clauses(self.text)) if not self._is_short(self._without([found], part))]
+        """What else a message asks for that fills a slot, without the values that it is filled with."""
+        rests = [self._without([found], part) for part in (self.text, *clauses(self.text))]
+        pieces = [rest for rest in rests if not self._is_short(rest)]
         tops = [guess.ranked[0][0] for guess in self.reading.guessed(pieces) if guess.sure]
         names = [name for name in tops if name != self.memory.intent and not self.project.intents[name].small_talk]
         return list(dict.fromkeys(names))[: MOST_AT_ONCE - 1]
@@ -253,7 +260,7 @@ class _Turn:
         subjects = [name for name in self._subjects() if self.project.intents[name].slots]
         if not subjects:
             return False
-        going_on = cues.GOING_ON.search(self.text) is not None
+        going_on = cues.GOING_ON.search(self.text) is not None or self._refers_back(subjects)
         for subject in subjects:
             slots = {slot: self._find(slot, asked=going_on) for slot in self.project.intents[subject].slots}
             found = {slot: each for slot, each in slots.items() if each.values}
@@ -275,6 +282,12 @@ class _Turn:
                 memory.hold(slot, value)
         self._serve([subject])
         return True
+
+    def _refers_back(self, subjects: Sequence[str]) -> bool:
+        """Whether an unsure message says "it" or "这么" and may be about the subject at hand."""
+        guess = self.reading.guess(self.text)
+        may_be = any(name in subjects and share >= CLOSE for name, share in guess.ranked)
+        return may_be and not guess.sure and cues.REFERS_BACK.search(self.text) is not None
 
     def _ask_other(self, subject: str) -> bool:
         """ "And in green?", which isn't there: the choices there are."""
@@ -300,8 +313,12 @@ class _Turn:
         if likely and (likely == self.memory.intent or self._lacking(likely) or self.project.intents[likely].choose):
             self._serve([likely], named=True)
         elif not self._look_up():
-            if few := close(self.reading.guess(self.text), self.project) or ([likely] if likely else []):
-                self._choose_intent(few)
+            few = close(self.reading.guess(self.text), self.project) or ([likely] if likely else [])
+            passages = [] if likely or self.reading.is_foreign(self.text) else self._near()
+            if passages:
+                few = few[: OFFERED - 1]
+            if few or passages:
+                self._choose_intent(few, passages[: OFFERED - len(few)])
             else:
                 self._clarify()
         return True
@@ -380,29 +397,41 @@ class _Turn:
         named = [self.project.slots[slot].named(value, self._language()) for value in values]
         self._say(phrases.which(named), "choose", intent=self.memory.intent, slot=slot, choices=named)
 
-    def _choose_intent(self, names: list[str]) -> None:
-        self.memory.offer(names)
+    def _choose_intent(self, names: list[str], passages: Sequence[Offered] = ()) -> None:
+        self.memory.offer(names, passages=passages)
         self.memory.asked = ""
-        titles = [self._title(name) for name in names]
+        titles = [self._title(name) for name in self.memory.choices]
         self._say(phrases.which_intent(titles), "choose", choices=titles, intents=names)
+
+    def _near(self) -> list[Offered]:
+        """Passages in the customer's language that may answer, without being sure."""
+        near = [hit for hit in self._looked_up() if hit.score >= MAY_ANSWER and hit.passage.title]
+        ours = [_offered(hit) for hit in near if not (hit.clues and hit.clues.across)]
+        return list({each.title: each for each in reversed(ours)}.values())[::-1]
 
     def _look_up(self, surer_than: float = 0.0) -> bool:
         """Answer from the documents, with the source; whether they hold an answer, and are that sure of it."""
-        if not self.looked_up and self.bot.index:
-            self.looked_up = [self.bot.index.answer(self.text)]
-        hit = next(iter(self.looked_up), None)
-        if not hit or hit.score <= surer_than:
+        hits = self._looked_up()
+        if not hits or not hits[0].sure or hits[0].score <= surer_than:
             return False
-        passage, score = hit.passage, round(float(hit.score), 4)
-        self.memory.failures = 0
+        passage = _offered(hits[0])
         if self.bot.composer and (composed := self.bot.composer(self.text, self._language())):
-            self._say(composed.shown(), "found", **composed.details(), score=score)
-            return True
-        self._say(
-            phrases.from_documents(passage.text, passage.source), "found",
-            source=passage.source, title=passage.title, place=passage.place, score=score,
-        )  # fmt: skip
+            self.memory.failures = 0
+            self._say(composed.shown(), "found", **composed.details(), score=passage.score)
+        else:
+            self._found(passage)
         return True
+
+    def _looked_up(self) -> list[Hit]:
+        """What the documents hold on the message, the best first."""
+        if self._hits is None:
+            self._hits = self.bot.index.search(self.text, MOST_HITS) if self.bot.index else []
+        return self._hits
+
+    def _found(self, passage: Offered) -> None:
+        self.memory.failures = 0
+        details = passage.model_dump(exclude={"text"})
+        self._say(phrases.from_documents(passage.text, passage.source), "found", **details)
 
     def _clarify(self) -> None:
         self._failed(lambda: self._say(phrases.not_understood(), "clarify"))
@@ -471,12 +500,22 @@ class _Turn:
         return self.project.intents.get(name)
 
     def _title(self, name: str) -> str:
+        """Of an intent; a passage's heading is its own."""
+        if name not in self.project.intents:
+            return name
         title = self.project.intents[name].title
         return title.get(self._language()) or next(iter(title.values()))
 
     def _language(self) -> Any:
         languages = self.project.settings.languages
         return self.memory.language if self.memory.language in languages else languages[0]
+
+
+def _offered(hit: Hit) -> Offered:
+    passage = hit.passage
+    return Offered(
+        title=passage.title, text=passage.text, source=passage.source, place=passage.place, score=round(hit.score, 4)
+    )
 
 
 def _overlaps(text: str, title: str) -> bool:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 
 CORRECTION = re.compile(
-    r"^(?:(?:oh|ah|hm+|ok(?:ay)?|well)[,. ]+)?(?:no+\b|nope|nah|not (?:that|this|the)|sorry|oops|wait|actually|correction|i mean|i meant|rather|wrong|my mistake"
+    r"^(?:(?:oh|ah|hm+|ok(?:ay)?|well)[,. ]+)?(?:hang on|hold on|no+\b|nope|nah|not (?:that|this|the)|sorry|oops|wait|actually|correction|i mean|i meant|rather|wrong|my mistake"
     r"|不对|不是|错了|搞错|打错|写错|说错|等等|等一下|我是说|我说的是|更正|应该是|纠正|哦不|啊不|弄错|报错|看错|抱歉|不好意思)",
     re.IGNORECASE,
 )
 ANYWHERE = re.compile(
-    r"\b(?:i meant|my mistake|i mistyped|that'?s wrong|wrong (?:order|number|one)|instead of|should be|make (?:it|that)|change (?:it|that) to|correct(?:ion| number))\b"
-    r"|打错|写错|说错|搞错|弄错|报错|看错|输错|应该是|我说的是|更正",
+    r"\b(?:i meant|my mistake|i mistyped|that'?s wrong|wrong (?:order|number|one)|instead of|should be|make (?:it|that)|change (?:it|that) to|correct(?:ion| number)|would be (?:better|easier)|better for (?:me|us)|suits? (?:me|us) better)\b"
+    r"|打错|写错|说错|搞错|弄错|报错|看错|输错|应该是|我说的是|更正|改成|改到|换成|换到",
     re.IGNORECASE,
 )
 OTHER = re.compile(
-    r"\b(?:the )?other (?:one|order|product|colou?r|number)\b|\bnot (?:that|this) one\b|\bthe (?:first|second|former|latter|previous) one\b"
+    r"\b(?:the )?other (?:one|order|product|colou?r|number|option|choice|way|thing)\b|\bnot (?:that|this) one\b|\bthe (?:first|second|former|latter|previous) one\b"
     r"|另一个|另外一个|另外那|另一|别的那|前一个|前面那|刚才那个|那个不是|不是这个|不是那个",
     re.IGNORECASE,
 )
@@ -25,8 +25,29 @@ GOING_ON = re.compile(
     re.IGNORECASE,
 )
 QUESTION = re.compile(
-    r"[?？]|[吗呢]|多少|怎么|什么|哪|请|麻烦|\b(?:could|can|would|please|where|when|how|what|who|i want|i need)\b"
+    r"[?？]|[吗呢]|多少|怎么|什么|哪|请|麻烦|\b(?:could|can|would|please|i want|i need|i'?d like)\b"
+    r"|(?:^(?:and |but |so )?|[,;:] ?|\b(?:know|tell me|say|see|check|ask|wonder(?:ing)?) )(?:where|when|how|what|who|which|why)\b"
     r"|^(?:and |but )?(?:do|does|did|is|are|may|will|shall)\b",
+    re.IGNORECASE,
+)
+# what stands between "and"s or commas and could be said alone
+OWN_CLAUSE = re.compile(
+    r"^(?:(?:but|so|then|please|if|when|while|because) )*(?:i|we|you|he|she|it|they|there|this|that|these|those|my|our|your|his|her|their|the|an?"
+    r"|is|are|was|were|am|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must"
+    r"|(?:what|where|when|how|who)'?s?|why|whose|which|tell|let me|give me|check|explain)\b",
+    re.IGNORECASE,
+)
+REFERS_BACK = re.compile(
+    r"\b(?:it|them|those|that one|this one|the same|as well|too)\b|它|这款|那款|这么|这样|同样|一样|也(?:能|可以|行|有|是|要)",
+    re.IGNORECASE,
+)
+UNDECIDED = re.compile(
+    r"\b(?:torn between|(?:can'?t|cannot|can not|haven'?t|not) decided?|undecided|in two minds|not sure (?:whether|if|which)|don'?t know (?:whether|if|which)|either\b.+\bor|whether\b.+\bor)\b"
+    r"|纠结|拿不定|犹豫|没想好|不确定|还是.*(?:好|划算|合适|方便)|要么.+要么|是.+还是",
+    re.IGNORECASE,
+)
+GREETING = re.compile(
+    r"^(?:(?:hi|hiya|hello|hey|good (?:morning|afternoon|evening|day))(?: there| all| again)?\b|[你您]好[啊呀]?|哈[喽罗啰]|嗨|在吗|亲(?=[,!.~ ]))[\s,.!?~…]*",
     re.IGNORECASE,
 )
 NEITHER = re.compile(
@@ -45,8 +66,8 @@ UNKNOWN = re.compile(
     re.IGNORECASE,
 )
 _ORDINALS = (
-    re.compile(r"^(?:the )?(?:first|former|1st|1|one|a|一|甲)(?: one)?\W*$|第一|前者|前面的|前一个|(?<!\d)1[.)、]", re.IGNORECASE),
-    re.compile(r"^(?:the )?(?:second|latter|2nd|2|two|b|二|两)(?: one)?\W*$|第二|后者|后面的|后一个|(?<!\d)2[.)、]", re.IGNORECASE),
+    re.compile(r"^(?:the )?(?:first|former|1st|1|one|a|一|甲)(?: one)?\W*$|第一|头一[个种条]|前者|(?:前|上)[面边头](?:的|那|这|一)|(?<![以之])前那?一?[个种条]|(?<!\d)1[.)、]", re.IGNORECASE),
+    re.compile(r"^(?:the )?(?:second|latter|2nd|2|two|b|二|两)(?: one)?\W*$|第二|后者|(?:后|下)[面边头](?:的|那|这|一)|(?<![以之])后那?一?[个种条]|(?<!\d)2[.)、]", re.IGNORECASE),
     re.compile(r"^(?:the )?(?:third|3rd|3|three|c|三)(?: one)?\W*$|第三|(?<!\d)3[.)、]", re.IGNORECASE),
 )  # fmt: skip
 _SPOKEN_ORDINALS = (

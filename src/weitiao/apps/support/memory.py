@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -9,14 +10,24 @@ from pydantic import BaseModel, ConfigDict
 Priority = Literal["normal", "high", "urgent"]
 
 
+class Offered(BaseModel):
+    """A passage that may answer, and how sure it is that it does."""
+
+    title: str
+    text: str
+    source: str
+    place: str
+    score: float
+
+
 class Memory(BaseModel):
     """The state of a conversation.
 
     ``intent`` is the subject at hand, the last of the ``subjects`` that were asked for together, and ``asked`` the slot
     that was asked for last; ``waiting`` are intents of the same message that come after it. ``slots`` are the values
-    that hold, ``named`` all that were said, by slot, the newest last. ``choices`` were offered last: intents, or values
-    of the slot ``choices_of``. ``rivals`` are what the last message may have meant instead. ``failures`` counts
-    messages in a row that weren't understood, ``given`` the answers so far.
+    that hold, ``named`` all that were said, by slot, the newest last. ``choices`` were offered last: intents and the
+    headings of ``passages``, or values of the slot ``choices_of``. ``rivals`` are what the last message may have meant
+    instead. ``failures`` counts messages in a row that weren't understood, ``given`` the answers so far.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -30,6 +41,7 @@ class Memory(BaseModel):
     named: dict[str, list[str]] = {}
     choices: list[str] = []
     choices_of: str = ""
+    passages: list[Offered] = []
     rivals: list[str] = []
     failures: int = 0
     given: int = 0
@@ -53,6 +65,7 @@ class Memory(BaseModel):
             said.remove(value)
         said.append(value)
 
-    def offer(self, choices: list[str], slot: str = "") -> None:
-        """``choices`` were offered: intents, or values of ``slot``."""
-        self.choices, self.choices_of = choices, slot
+    def offer(self, choices: list[str], slot: str = "", passages: Sequence[Offered] = ()) -> None:
+        """``choices`` were offered: intents, or values of ``slot``; after them the headings of ``passages``."""
+        self.passages = list(passages)
+        self.choices, self.choices_of = [*choices, *(each.title for each in passages)], slot

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from weitiao.apps.support import cues
 from weitiao.apps.support.intents import Guess
 from weitiao.apps.support.project import Project, listed
-from weitiao.apps.support.text import clauses, goes_further, has_word, sentences, unquoted
+from weitiao.apps.support.text import clauses, goes_further, has_word, one_request, says_anything, sentences, unquoted
 
 if TYPE_CHECKING:
     from weitiao.apps.support.intents import Intents
@@ -34,6 +34,7 @@ class Reading:
     intents: Intents
     project: Project
     _guesses: dict[str, Guess] = field(default_factory=dict)
+    _foreign: set[str] = field(default_factory=set)
 
     def guess(self, text: str) -> Guess:
         """The guess at ``text``."""
@@ -44,7 +45,17 @@ class Reading:
         if new := [text for text in dict.fromkeys(texts) if text not in self._guesses]:
             guesses = self.intents.guess([self._calm(unquoted(text)) for text in new])
             self._guesses |= zip(new, (ours(guess, self.project) for guess in guesses), strict=True)
+            self._foreign |= {text for text, guess in zip(new, guesses, strict=True) if self._is_foreign(guess)}
         return [self._guesses[text] for text in texts]
+
+    def is_foreign(self, text: str) -> bool:
+        """Whether it likely is about something that isn't the firm's."""
+        self.guess(text)
+        return text in self._foreign
+
+    def _is_foreign(self, guess: Guess) -> bool:
+        name, share = guess.ranked[0]
+        return self.project.intents[name].not_ours and share >= LIKELY
 
     def best(self, text: str) -> Guess:
         """The guess at the whole message; at its surest sentence where the whole isn't sure."""
@@ -56,11 +67,8 @@ class Reading:
 
     def meant(self, text: str) -> list[str]:
         """The intents that the message surely has, in the order in which they are said."""
-        parts = sentences(text)
-        is_long = len(parts) >= LONG
-        parts = [part for part in (parts if is_long else clauses(text)) if not self._only_angry(part, text)][
-            :MOST_PARTS
-        ]
+        is_long = len(sentences(text)) >= LONG
+        parts = [part for part in self._parts(text) if not self._only_angry(part, text)][:MOST_PARTS]
         whole, *guesses = self.guessed([text, *parts])
         first = whole.ranked[0][0]
         sure = [(guess.ranked[0][0], part) for part, guess in zip(parts, guesses, strict=True) if guess.sure]
@@ -71,6 +79,8 @@ class Reading:
         if is_long or whole.score >= NEARLY_ALL:  # what is beside the question only leads to it
             serious = [(name, part) for name, part in serious if cues.QUESTION.search(part)] or serious
         names = list(dict.fromkeys(name for name, _ in serious))
+        if len(names) > 1 and cues.UNDECIDED.search(text) and (open_to := self._open_to(names)):
+            return [open_to]
         if is_long and names:
             return names[:MOST_AT_ONCE]
         if len(names) > 1 and (not whole.sure or first in names):
@@ -82,6 +92,24 @@ class Reading:
         if names and len(sentences(text)) > 1:
             return names[:1]
         return [name for name, _ in sure][:1] if len(parts) <= 1 else []
+
+    def _parts(self, text: str) -> list[str]:
+        """The sentences of a long message; of another its clauses, but for a sentence that is sure and one request."""
+        found = sentences(text)
+        if len(found) >= LONG:
+            return found
+        self.guessed([text, *found, *clauses(text)])  # all that may be looked at, in one go
+        guesses = self.guessed(found)
+        return [
+            each
+            for part, guess in zip(found, guesses, strict=True)
+            for each in ([part] if guess.sure and one_request(part) else clauses(part))
+        ]
+
+    def _open_to(self, names: Sequence[str]) -> str:
+        """The intent that stands for a choice between all of ``names``, if there is one."""
+        intents = self.project.intents.items()
+        return next((name for name, intent in intents if set(names) <= {*intent.choose, name}), "")
 
     def _sure(self, text: str) -> str:
         guess = self.guess(text)
@@ -99,7 +127,9 @@ class Reading:
         return names if whole.known >= KNOWN and min(held) >= CLOSE and sum(held) >= NEARLY_ALL else []
 
     def _calm(self, text: str) -> str:
-        """``text`` without outbursts, where more than them is left."""
+        """``text`` without a greeting and outbursts, where more than them is left."""
+        rest = cues.GREETING.sub("", text)
+        text = rest if says_anything(rest) else text
         calm = " ".join(part for part in sentences(text) if not self._only_angry(part, text))
         return calm if 2 * len(calm) > len(text) else text
 

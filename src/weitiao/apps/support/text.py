@@ -7,6 +7,7 @@ import unicodedata
 from functools import cache
 from typing import Any
 
+from weitiao.apps.support import cues
 from weitiao.data.language import language
 
 LONGEST = 2_000  # characters that are read of a message
@@ -14,8 +15,10 @@ _BLANKS = re.compile(r"\s+")
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad]")
 _NUMBERED = re.compile(r"[A-Za-z]*\d\w*")
 _QUOTED = re.compile('“[^”]*”|「[^」]*」|『[^』]*』|"[^"]*"')
+_HAN = re.compile("[\u3400-\u9fff]")
 _ENDS = re.compile(r"(?<=[。！？!?；;…\n])\s*|(?<=[a-z]{2}\.)\s+")
-_FURTHER = r"\b(?:and also|and then|also|by the way|btw|plus|another thing|oh and|and)\b|另外|还有|顺便问一下|顺便|同时|以及|再问一下"
+_BESIDES = r"\b(?:and also|and then|also|by the way|btw|plus|another (?:thing|question)|one (?:more|last|other) (?:thing|question)|oh and)\b|另外|还有|顺便问一下|顺便|同时|以及|再问一下|还想问"
+_FURTHER = rf"{_BESIDES}|\band\b"
 _JOINTS = re.compile(rf"[，,]?\s*(?:{_FURTHER}|，|, |(?<=[\u3400-\u9fff]),)\s*[，,]?", re.IGNORECASE)
 
 
@@ -52,6 +55,15 @@ def clauses(text: str) -> list[str]:
     """``text`` cut where a further thing may begin: at the ends of sentences, at "and", "also", "另外" and commas."""
     pieces = (piece for sentence in sentences(text) for piece in _JOINTS.split(sentence))
     return [part for part in (piece.strip(" ,，.。") for piece in pieces) if says_anything(part)]
+
+
+def one_request(sentence: str) -> bool:
+    """Whether what "and" or a comma divides in it belongs together: not all of it could stand alone, and it says
+    nothing like "also" or "either".
+    """
+    alone = all((cues.QUESTION if _HAN.search(part) else cues.OWN_CLAUSE).search(part) for part in clauses(sentence))
+    divided = re.search(_BESIDES, sentence, re.IGNORECASE) or cues.UNDECIDED.search(sentence)
+    return not alone and divided is None
 
 
 def goes_further(text: str) -> bool:
