@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -20,7 +20,7 @@ from weitiao.errors import RecipeError
 from weitiao.languages import say
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from pydantic import BaseModel, ValidationError
 
     Model = TypeVar("Model", bound=BaseModel)
 else:
@@ -227,17 +227,45 @@ def _fault(fault: Mapping[str, Any], origins: Mapping[str, str], places: _Places
     index = fault["loc"][1] if len(where) > 1 else 0
     place = places.of(where[0], origins.get(where[0], "default"), index if isinstance(index, int) else 0)
     name = ".".join(where)
+    return say("{name} ({place}): {problem}", name=name, place=place, problem=_problem(fault))
+
+
+def faults_of(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Of each of pydantic's faults its place (names, and numbers from 0) and what is wrong, which begins with it."""
+    for fault in error.errors(include_url=False):
+        name = ".".join(str(part) for part in fault["loc"])
+        problem = _expected(fault) if fault["type"] == "value_error" else _problem(fault)
+        yield fault["loc"], f"{name}: {problem}" if name else problem
+
+
+def _problem(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "extra_forbidden":
-        return say("{name} ({place}): there is no such setting", name=name, place=place)
+        return say("there is no such setting")
     if fault["type"] == "value_error" and isinstance(fault["input"], Mapping):  # a contradiction within a table
-        return say("{name} ({place}): {problem}", name=name, place=place, problem=_expected(fault))
-    return say(
-        "{name} ({place}): expected {expected}, got {got}",
-        name=name,
-        place=place,
-        expected=_expected(fault),
-        got=say("nothing") if fault["type"] == "missing" else _shown(where[-1], fault["input"]),
-    )
+        return _expected(fault)
+    name = str(fault["loc"][-1])
+    got = say("nothing") if fault["type"] == "missing" else _shown(name, fault["input"])
+    return say("expected {expected}, got {got}", expected=_expected(fault), got=got)
+
+
+def line_of(text: str, place: Iterable[str | int]) -> int:
+    """The line (from 1) of TOML where ``place`` (names of tables, and at last of a value) is set, or the nearest of
+    the tables around it.
+    """
+    table: list[str] = []
+    lines: dict[tuple[str, ...], int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+([^\[\]]+)\]+\s*(?:#.*)?$", line):
+            table = _names(header[1])
+            lines.setdefault(tuple(table), number)
+        elif key := re.match(r"\s*([\w.\"'-]+)\s*=", line):
+            lines.setdefault((*table, *_names(key[1])), number)
+    parts = tuple(str(part) for part in place)
+    return next((lines[parts[:end]] for end in range(len(parts), 0, -1) if parts[:end] in lines), 1)
+
+
+def _names(key: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in key.split(".")]
 
 
 def _shown(name: str, value: object) -> str:
@@ -277,6 +305,10 @@ def _expected(fault: Mapping[str, Any]) -> str:
             return say("{bound} or less", bound=bounds["le"])
         case "literal_error" | "enum":
             return say("one of {choices}", choices=bounds["expected"])
+        case "string_pattern_mismatch":
+            return say("a text of the form {pattern}", pattern=bounds["pattern"])
+        case "too_short" | "string_too_short":
+            return say("at least {count} of it", count=bounds["min_length"])
         case "value_error":
             return str(bounds["error"])
         case _:

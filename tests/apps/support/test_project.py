@@ -39,10 +39,40 @@ def test_every_fault_is_told_with_its_line(tmp_path: Path) -> None:
         "intents.yaml:1: a: the answer 'hi {day}' needs {day}",
         "intents.yaml:6: b: no answer in zh",
         "intents.yaml:6: b: the example 'No' is also one of a",
-        "intents.yaml:12: c: title: Field required",
-        "order_number: no intent asks for this slot",
+        "intents.yaml:12: c: title: expected a value, got nothing",
+        "intents.yaml:13: c: colour: there is no such setting",
     ):
         assert part in told
+
+
+def test_a_file_that_cannot_be_read_brings_no_faults_of_others(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLE, tmp_path / "shop")
+    intents = tmp_path / "shop" / "intents.yaml"
+    whole = intents.read_text(encoding="utf-8")
+    intents.write_text(whole + "\n\tx: [", encoding="utf-8")
+    with pytest.raises(ProjectError) as caught:
+        read_project(tmp_path / "shop")
+    assert len(caught.value.faults) == 1
+    assert "this is not YAML" in caught.value.faults[0]
+    only = "a:\n  title: {en: A, zh: A}\n  examples: [one, two]\n  answer: {en: a, zh: 好}\n"
+    intents.write_text(only + only.replace("a:", "b:", 1).replace("one, two", "three, four"), encoding="utf-8")
+    with pytest.raises(ProjectError, match="order_number: no intent asks for this slot"):
+        read_project(tmp_path / "shop")
+
+
+def test_faults_of_settings_have_their_line_and_are_in_our_words(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLE, tmp_path / "shop")
+    (tmp_path / "shop" / "support.toml").write_text(
+        'name = {en = "A", zh = "甲"}\nfailures = "many"\n\n[hours] # of people\nmonday = "9-5"\ncolour = 1\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(ProjectError) as caught:
+        read_project(tmp_path / "shop")
+    assert caught.value.faults == [
+        'support.toml:2: failures: expected a whole number, got "many"',
+        "support.toml:5: hours.monday: hours are written 09:00-18:00, or empty where closed; got 9-5",
+        "support.toml:6: hours.colour: there is no such setting",
+    ]
 
 
 def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:

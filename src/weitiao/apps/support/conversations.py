@@ -18,6 +18,7 @@ from weitiao.apps.support.memory import Memory
 from weitiao.apps.support.project import SLOTS, Project, read_project
 from weitiao.errors import ProjectError
 from weitiao.languages import say
+from weitiao.settings import faults_of
 
 CONVERSATIONS = "conversations"
 TODAY = datetime(2026, 3, 2, 10)  # noqa: DTZ001 - a Monday morning at the firm
@@ -94,7 +95,7 @@ def read_conversations(*paths: Path, project: Project | None = None) -> list[tup
                 found.append((path.name, written))
                 problems = [f":{line_at(path, at)}: {why}" for at, why in _unknown(written, project)]
             except ValidationError as error:
-                problems = [f":{line_at(path, at)}: {why}" for at, why in _faults(error)]
+                problems = [f":{line_at(path, at)}: {why}" for at, why in faults_of(error)]
         faults += [f"{path.name}{problem}" for problem in problems]
     if faults:
         raise ProjectError(
@@ -109,11 +110,6 @@ def read_conversations(*paths: Path, project: Project | None = None) -> list[tup
 
 
 Place = tuple[str | int, ...]
-
-
-def _faults(error: ValidationError) -> Iterator[tuple[Place, str]]:
-    for fault in error.errors(include_url=False):
-        yield fault["loc"], f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
 
 def _unknown(written: Written, project: Project | None) -> Iterator[tuple[Place, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -21,10 +21,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from weitiao.apps.support.channels import Channels, Webhook
 from weitiao.apps.support.compose.settings import Compose
-from weitiao.apps.support.lines import read_yaml
+from weitiao.apps.support.lines import line_at, read_yaml
 from weitiao.apps.support.text import plain
 from weitiao.errors import ProjectError, RecipeError
 from weitiao.languages import say
+from weitiao.settings import faults_of, line_of
 
 SETTINGS, INTENTS, SLOTS, DOCUMENTS = "support.toml", "intents.yaml", "slots.yaml", "documents"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -210,7 +211,7 @@ def read_project(folder: str | PathLike[str]) -> Project:
     settings = reader.settings()
     intents, slots = reader.table(INTENTS, Intent), reader.table(SLOTS, Slot)
     if settings:
-        reader.faults += _contradictions(settings, intents, slots, reader.lines)
+        reader.faults += _contradictions(settings, intents, slots, reader.lines, reader.torn)
     if reader.faults or not settings:
         raise ProjectError(
             say(
@@ -231,13 +232,14 @@ class _Reader:
         self.folder = folder
         self.faults: list[str] = []
         self.lines: dict[tuple[str, str], int] = {}
+        self.torn: set[str] = set()  # files of which not all entries are known
 
     def settings(self) -> Settings | None:
         try:
-            table = tomllib.loads((self.folder / SETTINGS).read_text(encoding="utf-8-sig"))
-            return Settings.model_validate(table)
+            text = (self.folder / SETTINGS).read_text(encoding="utf-8-sig")
+            return Settings.model_validate(tomllib.loads(text))
         except ValidationError as error:
-            self.faults += [f"{SETTINGS}: {problem}" for problem in _problems(error)]
+            self.faults += [f"{SETTINGS}:{line_of(text, at)}: {problem}" for at, problem in faults_of(error)]
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, RecursionError) as error:
             self.faults.append(say("{file}: this is not TOML: {why}", file=SETTINGS, why=error))
         return None
@@ -259,21 +261,22 @@ class _Reader:
             try:
                 found[name] = shape.model_validate(line.value)
             except ValidationError as error:
-                self.faults += [f"{where}: {problem}" for problem in _problems(error)]
+                self.faults += [
+                    f"{file}:{line_at(path, [name, *at])}: {name}: {problem}" for at, problem in faults_of(error)
+                ]
+        if faults or len(found) < len(lines):
+            self.torn.add(file)
         return found
 
 
-def _problems(error: ValidationError) -> Iterator[str]:
-    for fault in error.errors(include_url=False):
-        place = ".".join(str(part) for part in fault["loc"])
-        message = fault["msg"].removeprefix("Value error, ")
-        yield f"{place}: {message}" if place else message
-
-
 def _contradictions(
-    settings: Settings, intents: Mapping[str, Intent], slots: Mapping[str, Slot], lines: Mapping[tuple[str, str], int]
+    settings: Settings,
+    intents: Mapping[str, Intent],
+    slots: Mapping[str, Slot],
+    lines: Mapping[tuple[str, str], int],
+    torn: Collection[str],
 ) -> Iterator[str]:
-    """What is fine by itself and doesn't go together."""
+    """What is fine by itself and doesn't go together, as far as it can be told where a file is ``torn``."""
 
     def at(file: str, name: str) -> str:
         return f"{file}:{lines[file, name]}: {name}"
@@ -302,14 +305,14 @@ def _contradictions(
         for other in intent.choose:
             if other not in intents or not intents[other].answered:
                 yield f"{here}: " + say("{other} can't be chosen: it is no intent with an answer", other=other)
-        for missing in sorted(set(intent.slots) - set(slots)):
+        for missing in sorted(set(intent.slots) - set(slots)) if SLOTS not in torn else ():
             yield f"{here}: " + say("there is no slot {slot} in {file}", slot=missing, file=SLOTS)
         for texts in intent.answer.values():
             for text in texts:
                 yield from (f"{here}: {problem}" for problem in _template_faults(text, intent))
     used = {needed for intent in intents.values() for needed in intent.slots}
     for name, slot in slots.items():
-        if name not in used:
+        if name not in used and INTENTS not in torn:
             yield f"{at(SLOTS, name)}: " + say("no intent asks for this slot")
         for language in settings.languages:
             if not slot.ask.get(language, "").strip():

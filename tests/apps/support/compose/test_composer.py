@@ -199,7 +199,7 @@ def test_the_bot_sends_what_was_composed_and_else_the_passage(
         ('model = "m"\nendpoint = "localhost"', "an address such as"),
         ('model = "smollm2"\nkey_env = "KEY"', "a key belongs to an endpoint"),
         ('model = "m"\nendpoint = "https://host/v1"\nkey_env = "sk-123"', "name of an environment variable"),
-        ('model = "m"\nendpoint = "https://host/v1"\nkey = "sk-123"', "Extra inputs"),
+        ('model = "m"\nendpoint = "https://host/v1"\nkey = "sk-123"', "compose.key: there is no such setting"),
     ],
 )
 def test_settings_that_do_not_fit(tmp_path: Path, table: str, problem: str) -> None:

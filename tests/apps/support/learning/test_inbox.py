@@ -88,7 +88,7 @@ def test_what_is_accepted_must_make_a_project(own_shop: Path) -> None:
     with pytest.raises(ProjectError, match="no answer in zh"):
         accept(own_shop)
     write_proposal(own_shop, "Not a name", ["x y"])
-    with pytest.raises(ProjectError, match=r"inbox\.yaml:1"):
+    with pytest.raises(ProjectError, match=r"inbox\.yaml:8: group_1: name"):
         accept(own_shop)
 
 

@@ -28,12 +28,13 @@ from weitiao.apps.support.learning.groups import Encode, encoder_for, group_ques
 from weitiao.apps.support.learning.heard import Heard
 from weitiao.apps.support.learning.naming import intent_name, telling_words
 from weitiao.apps.support.learning.remembering import Remembering
-from weitiao.apps.support.lines import read_yaml
+from weitiao.apps.support.lines import line_at, read_yaml
 from weitiao.apps.support.project import NAME
 from weitiao.data.language import language
 from weitiao.errors import OutputError, ProjectError, require
 from weitiao.files import unfinished
 from weitiao.languages import say
+from weitiao.settings import faults_of
 
 MOST_EXAMPLES, SHOWN_ANSWERS = 60, 3
 LONGEST = 120  # characters of a title
@@ -135,9 +136,7 @@ def read_proposals(path: Path) -> list[Proposal]:
         try:
             found.append(Proposal.model_validate(line.value))
         except ValidationError as error:
-            for fault in error.errors(include_url=False):
-                place = ".".join(map(str, fault["loc"]))
-                faults.append(f"{path.name}:{line.number}: {name}: {place}: {fault['msg']}")
+            faults += [f"{path.name}:{line_at(path, [name, *at])}: {name}: {why}" for at, why in faults_of(error)]
     if faults:
         raise ProjectError(
             say("{file} has {count} fault(s):\n{faults}", file=path, count=len(faults), faults="\n".join(faults)),
