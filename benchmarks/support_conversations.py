@@ -22,7 +22,7 @@ import weitiao
 
 HERE = Path(__file__).parent
 WRITTEN = HERE.parent / "tests" / "apps" / "support"
-FOLDERS = ("conversations", "paraphrased", "paraphrased_again")
+FOLDERS = ("conversations", "paraphrased", "paraphrased_again", "paraphrased_last")
 KEPT = ("questions", "accuracy", "answered", "wrong", "bound", "certified", "threshold", "bundle")
 
 
