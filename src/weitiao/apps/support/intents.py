@@ -179,7 +179,8 @@ def open_intents(folder: str | PathLike[str], encode: Encode | None = None) -> I
         View.of({name.removeprefix(f"{number}."): values for name, values in tensors.items()}, temperature)
         for number, temperature in enumerate(told.temperatures[: len(encoders)])
     ]
-    engine = open_engine(place / BUNDLE, told.bundle) if told.bundle else None
+    # of a few short texts a second thread costs a third more work and saves no time
+    engine = open_engine(place / BUNDLE, told.bundle, threads=1) if told.bundle else None
     return Intents(told, Panel(views, tensors["gold"], engine, told.temperatures[-1], told.share), encoders)
 
 

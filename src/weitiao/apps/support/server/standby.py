@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,13 @@ from weitiao.serving import logs
 from weitiao.serving.serve import BACKLOG, tls_of
 
 log = logging.getLogger("weitiao.support")
+AUTOGROUP, YIELDING = Path("/proc/self/autogroup"), 19
 
 
 class _Worker:
     """A process that loads and waits."""
 
-    def __init__(self, told: dict[str, Any], listener: socket.socket) -> None:
+    def __init__(self, told: dict[str, Any], listener: socket.socket, spare: bool = False) -> None:
         call = [sys.executable, "-m", "weitiao.apps.support.server.standby"]
         pipe, descriptor = subprocess.PIPE, listener.fileno()
         # One thread: what loads must leave the processor to what answers. A session of its own: what a terminal sends
@@ -45,7 +47,7 @@ class _Worker:
             call, stdin=pipe, stdout=pipe, text=True, encoding="utf-8", pass_fds=[descriptor], start_new_session=True,
             env={"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", **os.environ},
         )  # fmt: skip
-        self._say({**told, "listener": descriptor})
+        self._say({**told, "listener": descriptor, "spare": spare})
 
     def go(self) -> dict[str, Any] | None:
         """Let it answer, once it is loaded; what it says then. None where it died."""
@@ -110,7 +112,7 @@ def guarded(
             if ready and "url" not in found:
                 ready(answers)
             found["url"] = answers["url"]
-            spare = _Worker(told, listener)
+            spare = _Worker(told, listener, spare=True)
             last = serving.end()
             if stopping.is_set() or last is not None:
                 return {**found, **(last or {}), "seconds": time.monotonic() - began}
@@ -129,15 +131,25 @@ def work() -> None:
     told = json.loads(sys.stdin.readline())
     settings = SupportSettings.model_validate(told["settings"])
     logs.set_up(sys.stderr)
+    _give_way(YIELDING if told["spare"] else 0)
     with open_desk(told["folder"], settings, told["state"]) as store:
         opened = Opened.of(told["folder"])
         opened.bot.respond({}, "hello")  # the first answer takes longer than all others
         _tell({"pid": os.getpid()})
         if not sys.stdin.readline():
             return
+        _give_way(0)
         threading.Thread(target=_end_with_the_guard, daemon=True).start()
         listener = socket.socket(fileno=told["listener"])
         _tell(answering(opened, settings, store, listener, tls_of(settings), _tell))
+
+
+def _give_way(nice: int) -> None:
+    """How far this session stands back where cores are short. A process couldn't take its own nice value back, and
+    Linux weighs sessions against each other, not their processes.
+    """
+    with suppress(OSError):  # a system without autogroups
+        AUTOGROUP.write_text(str(nice))
 
 
 def _end_with_the_guard() -> None:
