@@ -1373,6 +1373,7 @@ CHINESE: dict[str, str] = {
     "{folder} has {count} fault(s):\n{faults}": "{folder} 有 {count} 处问题：\n{faults}",
     "the answer {text} needs {{{name}}}, which is none of the intent's slots": "回答 {text} 需要 {{{name}}}，而它不是该意图的槽位",
     "hours are written 09:00-18:00, or empty where closed; got {value}": "营业时间写作 09:00-18:00，不营业则留空；得到 {value}",
+    "only a slot of the kind code has words that stand for it": "只有 code 类的槽位才有代替它的词",
     "a slot of the kind code needs a pattern, and no other kind has one": "code 类槽位需要 pattern，其他类没有",
     "a slot of the kind choice needs values, and no other kind has them": "choice 类槽位需要 values，其他类没有",
     "the answer {text} can't be filled in: {why}": "回答 {text} 无法填充：{why}",

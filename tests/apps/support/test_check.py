@@ -48,7 +48,7 @@ def test_faults_of_every_kind_are_told_with_their_place(copied: Path) -> None:
     assert f"intents.yaml:{line}: asks: the example 'WHERE is my order !' is also one of order_status" in told
     assert "documents/broken.pdf: can't be read" in told
     assert "documents/new.md:3: the link gone.md leads nowhere" in told
-    assert "conversations/wrong.yaml:4: turns.0.expects.act.0: Input should be 'answer'" in told
+    assert "conversations/wrong.yaml:4: turns.0.expects.act.0: expected one of 'answer'" in told
 
     (copied / "intents.yaml").write_text(intents + asked.replace("WHERE is my order !", "the moon"), encoding="utf-8")
     told = "\n".join(check(copied)["faults"])  # now that the project can be read, what it hasn't got is told too

@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 import weitiao.apps.support
-from weitiao.apps.support.project import read_project
+from weitiao.apps.support.project import Slot, read_project
+from weitiao.apps.support.text import without_codes
 from weitiao.errors import ProjectError
 
 EXAMPLE = Path(weitiao.apps.support.__file__).parent / "example"
@@ -78,3 +80,20 @@ def test_faults_of_settings_have_their_line_and_are_in_our_words(tmp_path: Path)
 def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="it isn't a support project"):
         read_project(tmp_path)
+
+
+def test_codes_are_read_as_what_stands_for_them() -> None:
+    codes = read_project(EXAMPLE).codes()
+    said = ["where is LT204881?", "lt204881 到哪了", "LT2048811 is none", "order 204881"]
+    assert without_codes(said, codes) == [
+        "where is my order?",
+        "我的订单 到哪了",
+        "LT2048811 is none",
+        "order 204881",
+    ]
+    assert without_codes(said, {}) == said
+
+
+def test_only_codes_have_words_that_stand_for_them() -> None:
+    with pytest.raises(ValidationError, match="only a slot of the kind code"):
+        Slot.model_validate({"kind": "date", "ask": {"en": "When?"}, "instead": {"en": "then"}})

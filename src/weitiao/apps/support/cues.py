@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 CORRECTION = re.compile(
-    r"^(?:(?:oh|ah|hm+|ok(?:ay)?|well)[,. ]+)?(?:hang on|hold on|no+\b|nope|nah|not (?:that|this|the)|sorry|wh?oops\w*|wait|actually|my bad|silly me|scratch that|on second thoughts?|correction|i mean|i meant|rather|wrong|my mistake"
+    r"^(?:(?:oh|ah|hm+|ok(?:ay)?|well)[,. ]+)?(?:hang on|hold on|no+\b|nope|nah|not (?:that|this|the)|sorry|(?:wh)?oops\w*|wait|actually|my bad|silly me|scratch that|on second thoughts?|correction|i mean|i meant|rather|wrong|my mistake"
     r"|不对|不是|错了|搞错|打错|写错|说错|等等|等一下|我是说|我说的是|更正|应该是|纠正|哦不|啊不|哎[呀哟]|弄错|报错|看错|口误|手滑|抱歉|不好意思)",
     re.IGNORECASE,
 )

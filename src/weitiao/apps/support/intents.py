@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from weitiao.apps.support.panel import Panel, Seen, Solved, View, odds_share, solved
+from weitiao.apps.support.text import Codes, without_codes
 from weitiao.bundle import check_free
 from weitiao.bundle.write import refusals_told
 from weitiao.data.language import language
@@ -112,9 +113,9 @@ class Intents:
     ``calibration`` says what was measured of them; ``labels`` are their names.
     """
 
-    def __init__(self, calibration: Calibration, panel: Panel, encoders: Sequence[Encode]) -> None:
+    def __init__(self, calibration: Calibration, panel: Panel, encoders: Sequence[Encode], codes: Codes) -> None:
         self.calibration, self.labels = calibration, list(calibration.labels)
-        self._panel, self._encoders = panel, list(encoders)
+        self._panel, self._encoders, self._codes = panel, list(encoders), codes
 
     def guess(self, texts: Sequence[str], vectors: NDArray[np.float32] | None = None) -> list[Guess]:
         """One Guess for each of ``texts``, in their order; ``vectors`` are theirs, where the caller encoded them (as
@@ -122,7 +123,8 @@ class Intents:
         """
         if not len(texts):
             return []
-        told, first = self.calibration, self._encoders[0](texts) if vectors is None else vectors
+        told, texts = self.calibration, without_codes(texts, self._codes)
+        first = self._encoders[0](texts) if vectors is None else vectors
         shares, signals = self._panel.seen(texts, [first, *(encode(texts) for encode in self._encoders[1:])])
         return _guesses(shares, signals, told)
 
@@ -148,10 +150,11 @@ def _known(signals: list[Floats], centres: Sequence[Sequence[float]], known_from
     return result
 
 
-def open_intents(folder: str | PathLike[str], encode: Encode | None = None) -> Intents:
+def open_intents(folder: str | PathLike[str], encode: Encode | None = None, codes: Codes | None = None) -> Intents:
     """The intents that `train_intents` wrote to ``folder``.
 
-    ``encode`` is the base as `runtime.encoder.open_encoder` opens it, where the caller has it open already. Raises
+    ``encode`` is the base as `runtime.encoder.open_encoder` opens it, where the caller has it open already;
+    ``codes`` are patterns, each with the words by language that are read in its place, as in what was learned. Raises
     BundleError for a folder that is damaged, or whose base is another than it was trained on; BaseModelError,
     MissingExtraError.
     """
@@ -181,7 +184,9 @@ def open_intents(folder: str | PathLike[str], encode: Encode | None = None) -> I
     ]
     # of a few short texts a second thread costs a third more work and saves no time
     engine = open_engine(place / BUNDLE, told.bundle, threads=1) if told.bundle else None
-    return Intents(told, Panel(views, tensors["gold"], engine, told.temperatures[-1], told.share), encoders)
+    return Intents(
+        told, Panel(views, tensors["gold"], engine, told.temperatures[-1], told.share), encoders, codes or {}
+    )
 
 
 def train_intents(

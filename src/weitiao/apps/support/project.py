@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from weitiao.apps.support.channels import Channels, Webhook
 from weitiao.apps.support.compose.settings import Compose
 from weitiao.apps.support.lines import line_at, read_yaml
-from weitiao.apps.support.text import plain
+from weitiao.apps.support.text import plain, without_codes
 from weitiao.errors import ProjectError, RecipeError
 from weitiao.languages import say
 from weitiao.settings import faults_of, line_of
@@ -146,17 +146,23 @@ class Intent(_Part):
 
 
 class Slot(_Part):
-    """Something that an answer needs to know. ``values`` of a choice: their names by language, by key."""
+    """Something that an answer needs to know. ``values`` of a choice: their names by language, by key.
+
+    ``instead``: the words by language that stand for a code where messages are understood, "my order" for its number.
+    """
 
     kind: Literal["code", "date", "amount", "choice"]
     ask: Texts
     pattern: str = ""
+    instead: Texts = {}
     values: dict[str, Words] = {}
 
     @model_validator(mode="after")
     def _complete(self) -> Slot:
         if (self.kind == "code") != bool(self.pattern):
             raise ValueError(say("a slot of the kind code needs a pattern, and no other kind has one"))
+        if self.instead and self.kind != "code":
+            raise ValueError(say("only a slot of the kind code has words that stand for it"))
         if (self.kind == "choice") != bool(self.values):
             raise ValueError(say("a slot of the kind choice needs values, and no other kind has them"))
         try:
@@ -187,6 +193,16 @@ class Project:
     def examples(self) -> list[tuple[str, str]]:
         """(text, intent) of every example."""
         return [(text, name) for name, intent in self.intents.items() for text in intent.examples]
+
+    def read(self, examples: Sequence[tuple[str, str]] | None = None) -> list[tuple[str, str]]:
+        """``examples`` (default: all) as they are learned: without codes."""
+        pairs = self.examples() if examples is None else examples
+        texts = without_codes([text for text, _ in pairs], self.codes())
+        return [(text, name) for text, (_, name) in zip(texts, pairs, strict=True)]
+
+    def codes(self) -> dict[str, Texts]:
+        """By the pattern of a code the words by language that are read in its place."""
+        return {slot.pattern: slot.instead for slot in self.slots.values() if slot.instead}
 
     def words(self) -> list[str]:
         """What the firm says and hears: examples, and the names of what can be chosen."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from weitiao.apps.support import cues
 from weitiao.data.language import language
+
+Codes = Mapping[str, Mapping[Any, str]]  # by pattern the words by language that are read in its place
 
 LONGEST = 2_000  # characters that are read of a message
 _BLANKS = re.compile(r"\s+")
@@ -39,6 +42,24 @@ def unquoted(text: str) -> str:
     """``text`` without what stands in quotation marks, unless that is all."""
     rest = _QUOTED.sub(" ", text)
     return rest if says_anything(rest) else text
+
+
+def without_codes(texts: Sequence[str], codes: Codes) -> list[str]:
+    """``texts`` with words in the place of ``codes``: an order's number says nothing, and drowns what is said of it."""
+    if not codes:
+        return list(texts)
+    patterns = {
+        re.compile(rf"(?<![A-Za-z0-9])(?:{code})(?![A-Za-z0-9])", re.IGNORECASE): words for code, words in codes.items()
+    }
+
+    def read(text: str) -> str:
+        spoken = "zh" if language(text) == "zh" else "en"
+        for pattern, words in patterns.items():
+            if spoken in words:
+                text = pattern.sub(words[spoken].replace("\\", r"\\"), text)
+        return text
+
+    return [read(text) for text in texts]
 
 
 def says_anything(text: str) -> bool:

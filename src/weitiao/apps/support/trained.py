@@ -123,7 +123,7 @@ def _opened(project: Project) -> tuple[Intents, Encoder]:
         model = model_of(project) or _learned_once(project)
         try:
             encode = open_encoder(json.loads((model / CALIBRATION).read_bytes())["base"])
-            return open_intents(model, encode), encode
+            return open_intents(model, encode, project.codes()), encode
         except (BundleError, OSError, ValueError) as error:
             if last:
                 raise
@@ -143,7 +143,7 @@ def _learned(project: Project, minutes: float | None, seed: int, written: bytes 
     tell(say("Learning {intents} intents from {examples} examples", intents=len(project.intents),
              examples=len(project.examples())))  # fmt: skip
     how: dict[str, Any] = {"budget": settings.budget, "delta": round(1 - settings.confidence, 6)}
-    found = train_intents(project.examples(), fresh, minutes=minutes, seed=seed, **how)
+    found = train_intents(project.read(), fresh, minutes=minutes, seed=seed, **how)
     with refusals_told(fresh):
         (fresh / INTENTS).write_bytes(written or (project.folder / INTENTS).read_bytes())
         (fresh / LEARNED).write_text(json.dumps(_learns(project)), encoding="utf-8")
@@ -188,7 +188,8 @@ def _told(model: Path) -> dict[str, Any]:
 
 def _learns(project: Project) -> dict[str, Any]:
     """All that learning depends on."""
-    examples = hashlib.sha256(json.dumps(project.examples(), ensure_ascii=False).encode()).hexdigest()
+    read = [project.examples(), *filter(None, [project.codes()])]
+    examples = hashlib.sha256(json.dumps(read, ensure_ascii=False).encode()).hexdigest()
     return {"examples": examples} | _bounds(project)
 
 

@@ -48,11 +48,11 @@ def compare(before: Project, after: Project, seed: int = 0) -> dict[str, Any]:
         for when, project in (("before", before), ("after", after)):
             place = Path(folder) / when
             held = {text for text, _ in frozen}
-            rest = [pair for pair in project.examples() if pair[0] not in held]
+            rest = project.read([pair for pair in project.examples() if pair[0] not in held])
             settings = project.settings
             train_intents(rest, place, budget=settings.budget, delta=round(1 - settings.confidence, 6), seed=seed,
                           encode=encode)  # fmt: skip
-            guesses = open_intents(place, encode).guess([text for text, _ in frozen])
+            guesses = open_intents(place, encode, project.codes()).guess([text for text, _ in frozen])
             correct = np.array([guess.ranked[0][0] == name for guess, (_, name) in zip(guesses, frozen, strict=True)])
             sure = np.array([guess.sure for guess in guesses])
             right.append(correct)

@@ -210,8 +210,8 @@
     }
     if (message.choices) {
       const choices = make("div", "choices");
-      for (const choice of message.choices) {
-        const button = make("button", "", choice);
+      for (const [place, choice] of message.choices.entries()) {
+        const button = make("button", "", `${place + 1}. ${choice}`);
         button.type = "button";
         button.addEventListener("click", () => { say(choice); settle(); });
         choices.append(button);
