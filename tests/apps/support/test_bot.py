@@ -61,6 +61,9 @@ def test_documents_answer_where_they_are_surer_than_what_was_understood() -> Non
     lamp = {"warranty_of_the_lamp": (1.0, "warranty", 0.9)}
     turns = talk("warranty of the lamp", "can the kettle be washed", index=Found(0.9), **lamp)
     assert turns[1][0][0] == "found", "it names a product, but doesn't only go on"
+    asked = {"where_is_LT204881": (1.0, "order_status", 0.9), "where_is_LT204882": (1.0, "order_status", 0.9)}
+    turns = talk("where is LT204881", "where is LT204882", index=Found(0.9), **asked)
+    assert [turn[0][0] for turn in turns] == ["answer", "answer"], "what is surely the same subject isn't looked up"
     ((surely,),) = talk("store hours", index=(unasked := Found(0.99)), store_hours=(1.0, "opening_hours", 0.9))
     assert surely[0] == "answer"
     assert not unasked.asked, "what is surely understood isn't looked up"

@@ -271,11 +271,15 @@ class _Turn:
         rest = self._without(found.values())
         if not self._is_short(rest, LONGER if going_on else 1):
             return False
+        sure = False
         if not going_on or not self._is_short(rest):
             guess = self.reading.guess(rest if going_on else self.text)
-            if guess.sure and guess.ranked[0][0] != subject:
+            sure = guess.sure
+            if sure and guess.ranked[0][0] != subject:
                 return False
-        if not going_on and self._look_up():  # "can the backpack be washed?" names a product of its own accord
+        if (
+            not (going_on or sure) and self._look_up()
+        ):  # "can the backpack be washed?" names one of its own
             return True
         for slot, each in found.items():
             for value in each.values:
