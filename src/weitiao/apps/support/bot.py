@@ -277,9 +277,7 @@ class _Turn:
             sure = guess.sure
             if sure and guess.ranked[0][0] != subject:
                 return False
-        if (
-            not (going_on or sure) and self._look_up()
-        ):  # "can the backpack be washed?" names one of its own
+        if not (going_on or sure) and self._look_up():  # "can the backpack be washed?" names one of its own
             return True
         for slot, each in found.items():
             for value in each.values:
