@@ -269,7 +269,7 @@ def _names(key: str) -> list[str]:
 
 
 def _shown(name: str, value: object) -> str:
-    return "…" if name in SECRET else _short(value)
+    return "…" if name in SECRET or name.endswith("_env") else _short(value)
 
 
 def _short(value: object) -> str:

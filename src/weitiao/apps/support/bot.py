@@ -408,8 +408,11 @@ class _Turn:
     def _near(self) -> list[Offered]:
         """Passages in the customer's language that may answer, without being sure."""
         near = [hit for hit in self._looked_up() if hit.score >= MAY_ANSWER and hit.passage.title]
-        ours = [_offered(hit) for hit in near if not (hit.clues and hit.clues.across)]
-        return list({each.title: each for each in reversed(ours)}.values())[::-1]
+        found: dict[str, Offered] = {}
+        for hit in near:
+            if not (hit.clues and hit.clues.across):
+                found.setdefault(hit.passage.title, _offered(hit))
+        return list(found.values())
 
     def _look_up(self, surer_than: float = 0.0) -> bool:
         """Answer from the documents, with the source; whether they hold an answer, and are that sure of it."""

@@ -98,7 +98,7 @@ class Reading:
         found = sentences(text)
         if len(found) >= LONG:
             return found
-        self.guessed([text, *found, *clauses(text)])  # all that may be looked at, in one go
+        self.guessed([text, *found, *clauses(text)[:MOST_PARTS]])  # what may be looked at, in one go
         guesses = self.guessed(found)
         return [
             each

@@ -188,8 +188,7 @@ def _told(model: Path) -> dict[str, Any]:
 
 def _learns(project: Project) -> dict[str, Any]:
     """All that learning depends on."""
-    read = [project.examples(), *filter(None, [project.codes()])]
-    examples = hashlib.sha256(json.dumps(read, ensure_ascii=False).encode()).hexdigest()
+    examples = hashlib.sha256(json.dumps(project.read(), ensure_ascii=False).encode()).hexdigest()
     return {"examples": examples} | _bounds(project)
 
 
